@@ -1,0 +1,4 @@
+//! Lanecast.
+pub mod config;
+pub mod lane;
+pub mod ws;

@@ -1,0 +1,2 @@
+//! The `lanecast` binary.
+fn main() {}
