@@ -1,4 +1,6 @@
 //! Lanecast.
+pub mod clock;
 pub mod config;
 pub mod lane;
+pub mod model;
 pub mod ws;

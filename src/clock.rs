@@ -1,0 +1,42 @@
+//! The two readings of time that a turn of the loop works with.
+//!
+//! Pure layers never read a clock: they are handed a [`Now`], so that a simulation decides what time it is.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// One reading, taken once per turn of a shard's loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since the process started; never goes back. For intervals.
+    pub mono_ms: u64,
+    /// Milliseconds since 1970 by the wall clock; may jump. For what clients are shown.
+    pub unix_ms: u64,
+}
+
+impl Now {
+    /// Whole seconds since 1970.
+    pub fn unix_secs(self) -> u64 {
+        self.unix_ms / 1000
+    }
+}
+
+/// Reads both clocks. Cheap to copy; every shard holds one made by the same boot.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Monotonic time counts from here.
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// The present. A wall clock before 1970 reads as 1970.
+    pub fn now(&self) -> Now {
+        Now {
+            mono_ms: self.start.elapsed().as_millis() as u64,
+            unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+        }
+    }
+}

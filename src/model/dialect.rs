@@ -1,0 +1,43 @@
+//! Which document's words a connection speaks.
+
+use std::fmt;
+
+/// The wire languages this build serves, and `echo` for diagnosis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Dialect {
+    Tusk,
+    Echo,
+}
+
+impl Dialect {
+    /// Every dialect, in the order of [`Dialect::index`].
+    pub const ALL: [Self; 2] = [Self::Tusk, Self::Echo];
+
+    /// The name in flags, configuration and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tusk => "tusk",
+            Self::Echo => "echo",
+        }
+    }
+
+    /// A dense small number.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One encoding of an event: a dialect, compressed or not. An event is encoded at most once per
+/// variant that has subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    pub dialect: Dialect,
+    pub deflate: bool,
+}
