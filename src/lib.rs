@@ -1,4 +1,5 @@
 //! Lanecast.
+pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod lane;

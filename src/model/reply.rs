@@ -69,6 +69,9 @@ pub enum Reply {
     },
     /// Nothing was done; the connection goes on.
     Refused(Refusal),
+    /// The same for a verb whose answer the connection waits for (join, claim): told apart, because an
+    /// answer to something it did not wait for may come in between.
+    Denied(Refusal),
     /// Done, and the dialect has nothing to say about it.
     Done,
 }
