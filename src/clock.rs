@@ -32,6 +32,11 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
+    /// Microseconds since the start, for measuring work.
+    pub fn micros(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
+    }
+
     /// The present. A wall clock before 1970 reads as 1970.
     pub fn now(&self) -> Now {
         Now {

@@ -1,0 +1,139 @@
+//! What a shard knows of one connection.
+//!
+//! Small on purpose: ten thousand of these lie in one slab. What only few connections need is boxed.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{Outbox, Pace};
+use crate::limit::FixedWindow;
+use crate::model::{ChannelId, CloseReason, ConnKey, Principal, Variant};
+use crate::net::Place;
+
+/// One membership of a connection.
+#[derive(Debug)]
+pub struct Joined {
+    pub channel: ChannelId,
+    pub name: Arc<str>,
+    /// Its place in the channel's local list.
+    pub place: u32,
+}
+
+/// Where a connection is on its way from open to gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Open,
+    /// The Close frame is queued; nothing more is read but the peer's Close.
+    Closing(CloseReason),
+    /// The task that reads it has ended; the slab place waits for an answer still under way.
+    Gone,
+}
+
+/// The step whose answer a connection waits for. While it waits, nothing more is read from its socket.
+#[derive(Debug)]
+pub enum Wait {
+    /// For its user's channel to know it.
+    Attach,
+    /// For a place among its user's rooms.
+    Claim { room: Arc<str>, password: Option<Arc<str>> },
+    /// It has the place: join comes next.
+    Claimed { room: Arc<str>, password: Option<Arc<str>> },
+    /// For the room to let it in.
+    Join { room: Arc<str>, claimed: bool },
+    /// The room did not: the place is given back next.
+    GiveBack { room: Arc<str> },
+}
+
+/// Where a connection comes from; kept for its end.
+#[derive(Debug)]
+pub struct Peer {
+    /// The client's address; behind a trusted proxy, the one the proxy names.
+    pub address: IpAddr,
+    /// Its place among the connections of that address and of the dialect; given back when dropped.
+    pub place: Option<Place>,
+}
+
+/// One connection of the slab.
+#[derive(Debug)]
+pub struct Conn {
+    pub key: ConnKey,
+    pub variant: Variant,
+    pub phase: Phase,
+    /// On the shard's list of outboxes to flush.
+    pub dirty: bool,
+    /// The peer's Close frame was seen: TCP ends when the outbox is empty.
+    pub peer_closed: bool,
+    /// What waits is gathered for a while into one `batch` (TUS-64).
+    pub batching: bool,
+    /// Reading stopped: until an answer, or until a lane has room.
+    pub paused: bool,
+    pub outbox: Outbox,
+    /// `None` in a simulation, and once TCP has ended.
+    pub socket: Option<OwnedWriteHalf>,
+    /// Wakes the task that reads the socket.
+    pub waker: Option<Waker>,
+    pub who: Option<Arc<Principal>>,
+    /// The name others see. A guest gets one when it first needs it.
+    pub name: Option<Arc<str>>,
+    /// The channel of its user, where it hears what is for that user alone.
+    pub inbox: Option<Joined>,
+    pub rooms: Vec<Joined>,
+    pub wait: Option<Box<Wait>>,
+    pub messages: FixedWindow,
+    pub pings: FixedWindow,
+    pub pace: Pace,
+    /// The wheel's tick at which this connection is looked at next; other entries of it are stale.
+    pub next_tick: u64,
+    pub peer: Box<Peer>,
+}
+
+impl Conn {
+    pub fn new(key: ConnKey, variant: Variant, socket: Option<OwnedWriteHalf>, peer: Peer) -> Self {
+        Self {
+            key,
+            variant,
+            phase: Phase::Open,
+            dirty: false,
+            peer_closed: false,
+            batching: false,
+            paused: false,
+            outbox: Outbox::default(),
+            socket,
+            waker: None,
+            who: None,
+            name: None,
+            inbox: None,
+            rooms: Vec::new(),
+            wait: None,
+            messages: FixedWindow::default(),
+            pings: FixedWindow::default(),
+            pace: Pace::default(),
+            next_tick: 0,
+            peer: Box::new(peer),
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// The name others see.
+    pub fn name(&mut self) -> Arc<str> {
+        self.name.get_or_insert_with(|| format!("guest-{}", self.key).into()).clone()
+    }
+
+    /// The membership of that room.
+    pub fn room(&self, name: &str) -> Option<&Joined> {
+        self.rooms.iter().find(|j| *j.name == *name)
+    }
+
+    /// Lets the task that reads the socket go on.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The outlet of a home shard: encodes each event once per variant and makes one delivery per shard.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Delivery, Frames};
+use crate::channel::{Interest, Outlet};
+use crate::dialect;
+use crate::model::{ChannelId, ConnKey, Dialect, Event, RealmId, Reply, ReplyTo, Variant};
+use crate::ws::{Deflater, text_frame};
+
+/// Collects what one command leads to. The shard takes it out before it applies the next command, so both
+/// queues are bounded by one command's outcome: a frame per interested shard plus the answers.
+#[derive(Debug)]
+pub struct Dispatch {
+    shard: u16,
+    shards: u16,
+    /// Frames are cut from it; its memory is used again once they are gone.
+    scratch: BytesMut,
+    deflater: Deflater,
+    /// Messages shorter than this many bytes are not compressed.
+    deflate_min: usize,
+    /// The dialects that speak in each realm, for announcements.
+    speakers: Vec<(RealmId, Dialect)>,
+    local: VecDeque<Delivery>,
+    remote: VecDeque<(u16, Delivery)>,
+    encoded: u64,
+}
+
+impl Dispatch {
+    pub fn new(shard: u16, shards: u16, speakers: Vec<(RealmId, Dialect)>, deflate_min: usize) -> Self {
+        Self {
+            shard,
+            shards,
+            scratch: BytesMut::new(),
+            deflater: Deflater::default(),
+            deflate_min,
+            speakers,
+            local: VecDeque::new(),
+            remote: VecDeque::new(),
+            encoded: 0,
+        }
+    }
+
+    /// The oldest delivery for this shard itself.
+    pub fn next_local(&mut self) -> Option<Delivery> {
+        self.local.pop_front()
+    }
+
+    /// The oldest delivery for another shard.
+    pub fn next_remote(&mut self) -> Option<(u16, Delivery)> {
+        self.remote.pop_front()
+    }
+
+    /// Events encoded so far, counted per variant.
+    pub fn encoded(&self) -> u64 {
+        self.encoded
+    }
+
+    fn send(&mut self, to: u16, delivery: Delivery) {
+        match to == self.shard {
+            true => self.local.push_back(delivery),
+            false => self.remote.push_back((to, delivery)),
+        }
+    }
+
+    /// The event in that dialect's words, or nothing when it has none.
+    fn encode(&mut self, dialect: Dialect, event: &Event) -> Option<Bytes> {
+        let mut said = false;
+        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, out));
+        self.encoded += u64::from(said);
+        said.then_some(frame)
+    }
+
+    fn frames(&mut self, interest: &Interest, event: &Event) -> Frames {
+        let mut frames = Frames::default();
+        for dialect in Dialect::ALL {
+            let mut wanted = interest.variants().filter(|v| v.dialect == dialect).peekable();
+            if wanted.peek().is_none() {
+                continue;
+            }
+            let Some(plain) = self.encode(dialect, event) else { continue };
+            if wanted.any(|v| v.deflate) {
+                if let Some(frame) = self.deflater.compress(&crate::ws::payload_of(&plain), self.deflate_min) {
+                    frames.push(Variant { dialect, deflate: true }, frame);
+                    self.encoded += 1;
+                }
+            }
+            frames.push(Variant { dialect, deflate: false }, plain);
+        }
+        frames
+    }
+}
+
+impl Outlet for Dispatch {
+    fn reply(&mut self, to: ReplyTo, reply: Reply) {
+        self.send(to.shard(), Delivery::Reply { to, reply });
+    }
+
+    fn publish(&mut self, channel: ChannelId, interest: &Interest, exclude: Option<ConnKey>, event: &Event) {
+        let frames = self.frames(interest, event);
+        if frames.is_empty() {
+            return;
+        }
+        let mut shards = interest.shards().peekable();
+        let mut rest = Some(frames);
+        while let Some(shard) = shards.next() {
+            // The last shard takes the frames themselves: with one shard nothing is cloned.
+            let frames = if shards.peek().is_some() { rest.clone() } else { rest.take() };
+            let Some(frames) = frames else { break };
+            self.send(shard, Delivery::Fanout { channel, exclude, frames });
+        }
+    }
+
+    fn announce(&mut self, realm: RealmId, event: &Event) {
+        let mut frames = Frames::default();
+        for at in 0..self.speakers.len() {
+            let (speaks_in, dialect) = self.speakers[at];
+            if speaks_in == realm {
+                if let Some(frame) = self.encode(dialect, event) {
+                    frames.push(Variant { dialect, deflate: false }, frame);
+                }
+            }
+        }
+        if !frames.is_empty() {
+            for shard in 0..self.shards {
+                self.send(shard, Delivery::Realm { realm, frames: frames.clone() });
+            }
+        }
+    }
+}

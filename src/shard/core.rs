@@ -1,0 +1,294 @@
+//! The state of one shard and the turns it takes.
+//!
+//! Everything here is touched by one thread. What comes in: text of connections, commands and deliveries
+//! from lanes, time. What goes out: frames in outboxes, commands and deliveries in lanes. The rules of the
+//! lanes (see [`crate::lane`]) are kept here: deliveries are always handled and send nothing; a command is
+//! applied only while no delivery of this shard waits; a connection is not read while a command of its
+//! waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use slab::Slab;
+use tokio::sync::oneshot;
+
+use super::shared::Shared;
+use super::wheel::Wheel;
+use crate::channel::Homes;
+use crate::clock::Now;
+use crate::conn::{Conn, OutboxPool};
+use crate::dialect::JsonScratch;
+use crate::fanout::{Delivery, Dispatch, Membership};
+use crate::lane::{Backlog, Notify, Port};
+use crate::model::{CloseReason, Command, ConnKey, Reply};
+use crate::telemetry::{LaneClass, Writer};
+
+/// Commands handled in one turn before sockets are looked at again.
+const COMMANDS_PER_TURN: usize = 256;
+
+/// A REST call that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub generation: u32,
+    pub answer: oneshot::Sender<Reply>,
+}
+
+/// One shard.
+#[derive(Debug)]
+pub struct Core<N: Notify> {
+    pub(super) index: u16,
+    pub(super) shared: Arc<Shared>,
+    pub(super) port: Port<Command, Delivery, N>,
+    pub(super) commands: Backlog<Command>,
+    pub(super) deliveries: Backlog<Delivery>,
+    pub(super) homes: Homes,
+    pub(super) dispatch: Dispatch,
+    pub(super) membership: Membership,
+    pub(super) conns: Slab<Conn>,
+    /// How many connections each slab place has held.
+    pub(super) generations: Vec<u16>,
+    pub(super) pool: OutboxPool,
+    pub(super) calls: Slab<Call>,
+    pub(super) calls_made: u32,
+    /// Places whose outbox is to be flushed at the end of the turn.
+    pub(super) dirty: Vec<u32>,
+    /// Places whose outbox ran over in this turn; closed at its end, never in the middle of a walk.
+    pub(super) overflowing: Vec<ConnKey>,
+    /// Connections whose awaited answer has come; their next step is taken outside of delivering.
+    pub(super) resumed: Vec<ConnKey>,
+    /// By target shard: connections that are not read until its command lane has room.
+    pub(super) held_by_lane: Vec<Vec<ConnKey>>,
+    /// Connections that are not read until this shard's deliveries are out.
+    pub(super) held_by_deliveries: Vec<ConnKey>,
+    pub(super) wheel: Wheel,
+    /// Connections whose frames are gathered, with the moment their batch leaves; in that order.
+    pub(super) batches: VecDeque<(u64, ConnKey)>,
+    pub(super) json: Option<Box<JsonScratch>>,
+    pub(super) scratch: BytesMut,
+    pub(super) counters: Writer,
+    pub(super) now: Now,
+    /// Whether `now` was read in this turn.
+    fresh: bool,
+    turn_began_us: u64,
+    turn_due: bool,
+    turn_waker: Option<Waker>,
+}
+
+impl<N: Notify> Core<N> {
+    pub fn new(port: Port<Command, Delivery, N>, shared: Arc<Shared>, counters: Writer) -> Self {
+        let (index, shards) = (port.shard(), port.shards());
+        let now = shared.clock.now();
+        // One request at most waits per connection, and its leaving when it ends: a room each and its user.
+        let rooms = shared.rules.iter().map(|r| r.max_rooms_per_user).max().unwrap_or(0).max(64);
+        let bound = shared.connections_max.max(1024) * (rooms + 2);
+        Self {
+            index: index as u16,
+            commands: Backlog::new(shards, bound),
+            deliveries: Backlog::new(shards, bound.saturating_mul(shards)),
+            homes: Homes::new(index as u16, shared.homes),
+            dispatch: Dispatch::new(index as u16, shards as u16, shared.speakers(), shared.deflate_min),
+            membership: Membership::default(),
+            conns: Slab::new(),
+            generations: Vec::new(),
+            pool: OutboxPool::default(),
+            calls: Slab::new(),
+            calls_made: 0,
+            dirty: Vec::new(),
+            overflowing: Vec::new(),
+            resumed: Vec::new(),
+            held_by_lane: (0..shards).map(|_| Vec::new()).collect(),
+            held_by_deliveries: Vec::new(),
+            wheel: Wheel::new(now.mono_ms),
+            batches: VecDeque::new(),
+            json: Some(Box::default()),
+            scratch: BytesMut::new(),
+            counters,
+            now,
+            fresh: false,
+            turn_began_us: 0,
+            turn_due: false,
+            turn_waker: None,
+            port,
+            shared,
+        }
+    }
+
+    pub fn index(&self) -> u16 {
+        self.index
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub fn counters(&self) -> &Writer {
+        &self.counters
+    }
+
+    /// Connections in the slab, those on their way out included.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    pub fn conn(&self, key: ConnKey) -> Option<&Conn> {
+        self.conns.get(key.index as usize).filter(|c| c.key == key)
+    }
+
+    pub(super) fn conn_mut(&mut self, key: ConnKey) -> Option<&mut Conn> {
+        self.conns.get_mut(key.index as usize).filter(|c| c.key == key)
+    }
+
+    /// Begins a turn, or goes on with it: from here on there is an end of the turn to come.
+    pub(super) fn touch(&mut self) {
+        if !self.fresh {
+            self.now = self.shared.clock.now();
+            self.turn_began_us = self.shared.clock.micros();
+            self.fresh = true;
+        }
+        if !self.turn_due {
+            self.turn_due = true;
+            if let Some(waker) = &self.turn_waker {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// For simulations: what time it is until the next turn.
+    pub fn set_now(&mut self, now: Now) {
+        self.now = now;
+        self.fresh = true;
+    }
+
+    /// Whether something was done that wants the end of a turn; if not, `waker` is woken when it is.
+    pub fn turn_is_due(&mut self, waker: &Waker) -> bool {
+        if !self.turn_waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            self.turn_waker = Some(waker.clone());
+        }
+        self.turn_due
+    }
+
+    /// Handles what came in by lane. Returns whether there is more, for another turn.
+    pub fn pump(&mut self) -> bool {
+        self.touch();
+        self.port.answer();
+        while let Some((_, delivery)) = self.port.next_delivery() {
+            self.deliver(delivery);
+        }
+        self.drain_backlogs();
+        let mut handled = 0;
+        while handled < COMMANDS_PER_TURN && self.deliveries.total() == 0 {
+            let Some((_, command)) = self.port.next_command() else { break };
+            self.apply(command);
+            handled += 1;
+        }
+        self.settle();
+        handled == COMMANDS_PER_TURN
+    }
+
+    /// Ends the turn: closes what ran over, hands waiting entries to lanes and wakes their shards once, then
+    /// lets the outboxes go.
+    pub fn end_turn(&mut self) {
+        self.touch();
+        while let Some(key) = self.overflowing.pop() {
+            self.close(key, CloseReason::SlowBytes);
+        }
+        let waited = self.deliveries.total() > 0;
+        self.drain_backlogs();
+        if waited && self.deliveries.total() == 0 {
+            // Commands that were left in their lanes meanwhile may be handled again.
+            self.port.bell().ring();
+        }
+        self.settle();
+        self.port.ring_bells();
+        self.flush();
+        self.report();
+        self.fresh = false;
+        self.turn_due = false;
+    }
+
+    /// Brings the gauges up to date.
+    fn report(&mut self) {
+        let counters = &self.counters;
+        counters.turns.inc();
+        counters.turn_busy.observe_us(self.shared.clock.micros().saturating_sub(self.turn_began_us));
+        counters.rooms.set(self.homes.rooms() as u64);
+        counters.users_online.set(self.homes.users_online() as u64);
+        counters.queued_direct.set(self.homes.held() as u64);
+        let encoded = self.dispatch.encoded() - counters.events_encoded.get();
+        counters.events_encoded.add(encoded);
+        counters.backlog.of(LaneClass::Command).set(self.commands.total() as u64);
+        counters.backlog.of(LaneClass::Delivery).set(self.deliveries.total() as u64);
+    }
+
+    /// Applies a command whose home this shard is, and hands out what it leads to.
+    pub(super) fn apply(&mut self, command: Command) {
+        self.homes.apply(command, self.now, &mut self.dispatch);
+        while let Some((to, delivery)) = self.dispatch.next_remote() {
+            self.counters.deliveries_sent.inc();
+            let port = &mut self.port;
+            if !self.deliveries.push_or_keep(to as usize, delivery, |to, d| port.try_delivery(to, d)) {
+                self.counters.lane_full.of(LaneClass::Delivery).inc();
+            }
+        }
+        while let Some(delivery) = self.dispatch.next_local() {
+            self.deliver(delivery);
+        }
+    }
+
+    /// Sends a command to its home: a plain call when that is here. `from` is not read on while the lane
+    /// is full.
+    pub(super) fn send(&mut self, to: usize, command: Command, from: Option<ConnKey>) {
+        if to == self.index as usize {
+            self.counters.commands_local.inc();
+            return self.apply(command);
+        }
+        self.counters.commands_sent.inc();
+        let port = &mut self.port;
+        if !self.commands.push_or_keep(to, command, |to, c| port.try_command(to, c)) {
+            self.counters.lane_full.of(LaneClass::Command).inc();
+            if let Some(conn) = from.and_then(|key| self.conn_mut(key)) {
+                let key = conn.key;
+                conn.paused = true;
+                self.counters.paused_reads.inc();
+                self.held_by_lane[to].push(key);
+            }
+        }
+    }
+
+    /// Hands what waits to lanes that have room again, and reads those on who waited for it.
+    fn drain_backlogs(&mut self) {
+        let port = &mut self.port;
+        self.deliveries.drain(|to, delivery| port.try_delivery(to, delivery));
+        self.commands.drain(|to, command| port.try_command(to, command));
+        for to in 0..self.held_by_lane.len() {
+            if self.commands.is_empty(to) {
+                for key in std::mem::take(&mut self.held_by_lane[to]) {
+                    self.unpause(key);
+                }
+            }
+        }
+        if self.deliveries.total() == 0 {
+            for key in std::mem::take(&mut self.held_by_deliveries) {
+                self.unpause(key);
+            }
+        }
+    }
+
+    /// Reads a connection on, unless something else still holds it.
+    pub(super) fn unpause(&mut self, key: ConnKey) {
+        let Some(conn) = self.conn_mut(key) else { return };
+        if conn.paused && conn.wait.is_none() {
+            conn.paused = false;
+            conn.wake();
+        }
+    }
+
+    /// Takes the next step of every connection whose answer has come.
+    pub(super) fn settle(&mut self) {
+        while let Some(key) = self.resumed.pop() {
+            self.step(key);
+        }
+    }
+}

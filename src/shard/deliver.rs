@@ -1,0 +1,205 @@
+//! What arrives for this shard's connections. Handling a delivery sends nothing on any lane.
+
+use std::rc::Rc;
+
+use super::core::Core;
+use crate::conn::{Conn, Joined, OutboxPool, Push, Wait};
+use crate::dialect;
+use crate::fanout::{Delivery, Frame, Frames, LocalFrames, Member};
+use crate::lane::Notify;
+use crate::model::{ChannelId, ConnKey, RealmId, Reply, ReplyTo};
+use crate::ws::text_frame;
+
+/// The parts of a shard that queueing a frame touches, apart from the connection itself.
+pub(super) struct Queueing<'a> {
+    pub pool: &'a mut OutboxPool,
+    pub dirty: &'a mut Vec<u32>,
+    pub overflowing: &'a mut Vec<ConnKey>,
+    pub batches: &'a mut std::collections::VecDeque<(u64, ConnKey)>,
+    pub limit: usize,
+    /// When a batch begun now leaves.
+    pub batch_due: u64,
+}
+
+impl Queueing<'_> {
+    /// Queues one frame; a connection that is over its limit is noted for closing. Returns whether it was queued.
+    #[inline]
+    pub fn push(&mut self, conn: &mut Conn, frame: Frame) -> bool {
+        if !conn.is_open() {
+            return false;
+        }
+        match conn.outbox.push(frame, self.limit, self.pool) {
+            Push::Queued => {
+                self.mark(conn);
+                true
+            }
+            Push::Full => {
+                self.overflowing.push(conn.key);
+                false
+            }
+        }
+    }
+
+    /// Makes sure the outbox is flushed when its time comes: at the end of the turn, or of the batch.
+    #[inline]
+    pub fn mark(&mut self, conn: &mut Conn) {
+        if conn.dirty {
+            return;
+        }
+        conn.dirty = true;
+        match conn.batching {
+            false => self.dirty.push(conn.key.index),
+            true => self.batches.push_back((self.batch_due, conn.key)),
+        }
+    }
+}
+
+impl<N: Notify> Core<N> {
+    pub(super) fn deliver(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Fanout { channel, exclude, frames } => self.fan_out(channel, exclude, frames),
+            Delivery::Realm { realm, frames } => self.announce(realm, frames),
+            Delivery::Reply { to: ReplyTo::Connection(key), reply } => self.answer(key, reply),
+            Delivery::Reply { to: ReplyTo::Call { ticket, generation, .. }, reply } => {
+                self.answer_call(ticket, generation, reply);
+            }
+        }
+    }
+
+    /// Splits the shard into what a walk over connections needs.
+    pub(super) fn queueing(&mut self) -> (&mut slab::Slab<Conn>, &crate::fanout::Membership, Queueing<'_>) {
+        let window = self.shared.rules.iter().map(|r| r.batch_window).max().unwrap_or(0);
+        let queueing = Queueing {
+            pool: &mut self.pool,
+            dirty: &mut self.dirty,
+            overflowing: &mut self.overflowing,
+            batches: &mut self.batches,
+            limit: self.shared.outbox_bytes,
+            batch_due: self.now.mono_ms + window,
+        };
+        (&mut self.conns, &self.membership, queueing)
+    }
+
+    /// The walk over a channel's local members: the hottest loop of the server.
+    fn fan_out(&mut self, channel: ChannelId, exclude: Option<ConnKey>, frames: Frames) {
+        let frames = LocalFrames::from(frames);
+        let (conns, membership, mut queueing) = self.queueing();
+        let mut queued = 0;
+        for member in membership.members(channel) {
+            let Some(frame) = frames.get(member.variant) else { continue };
+            let Some(conn) = conns.get_mut(member.index as usize) else { continue };
+            if exclude == Some(conn.key) {
+                continue;
+            }
+            queued += u64::from(queueing.push(conn, frame.clone()));
+        }
+        self.counters.deliveries.add(queued);
+    }
+
+    fn announce(&mut self, realm: RealmId, frames: Frames) {
+        let frames = LocalFrames::from(frames);
+        let shared = self.shared.clone();
+        let (conns, _, mut queueing) = self.queueing();
+        let mut queued = 0;
+        for (_, conn) in conns.iter_mut() {
+            if shared.rules(conn.variant.dialect).realm != realm {
+                continue;
+            }
+            if let Some(frame) = frames.get(conn.variant) {
+                queued += u64::from(queueing.push(conn, frame.clone()));
+            }
+        }
+        self.counters.deliveries.add(queued);
+    }
+
+    /// Queues a frame for one connection; what its dialect has no words for is left unsaid.
+    pub(super) fn say(&mut self, key: ConnKey, write: impl FnOnce(&mut bytes::BytesMut)) {
+        let frame = text_frame(&mut self.scratch, write);
+        if !frame.is_empty() {
+            self.push(key, Rc::new(frame));
+        }
+    }
+
+    pub(super) fn push(&mut self, key: ConnKey, frame: Frame) {
+        let (conns, _, mut queueing) = self.queueing();
+        let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key) else { return };
+        if queueing.push(conn, frame) {
+            self.counters.deliveries.inc();
+        }
+    }
+
+    /// An answer to a connection. A step it waits for is noted here, because the membership must begin
+    /// exactly here in the order of deliveries, and gone on with later, because that may send.
+    fn answer(&mut self, key: ConnKey, reply: Reply) {
+        let Some(conn) = self.conn_mut(key) else { return };
+        let variant = conn.variant;
+        match (conn.wait.take().map(|w| *w), &reply) {
+            (Some(Wait::Attach), Reply::Attached { channel }) => {
+                let name = conn.name.clone().unwrap_or_else(|| "".into());
+                self.join_locally(key, *channel, name, Membership::Inbox);
+                self.resumed.push(key);
+            }
+            (Some(Wait::Claim { room, password }), Reply::Claimed { .. }) => {
+                conn.wait = Some(Box::new(Wait::Claimed { room, password }));
+                self.resumed.push(key);
+            }
+            (Some(Wait::Claim { .. }), Reply::Denied(refusal)) => {
+                self.refuse(key, refusal);
+                self.resumed.push(key);
+            }
+            (Some(Wait::Join { .. }), Reply::Joined { channel, room }) => {
+                self.join_locally(key, *channel, room.clone(), Membership::Room);
+                self.say_reply(key, variant.dialect, &reply);
+                self.resumed.push(key);
+            }
+            (Some(Wait::Join { room, claimed }), Reply::Denied(refusal)) => {
+                if claimed {
+                    conn.wait = Some(Box::new(Wait::GiveBack { room }));
+                }
+                self.refuse(key, refusal);
+                self.resumed.push(key);
+            }
+            // Not what it waits for: an answer to something sent before.
+            (wait, Reply::Refused(refusal)) => {
+                conn.wait = wait.map(Box::new);
+                self.refuse(key, refusal);
+            }
+            (wait, _) => {
+                conn.wait = wait.map(Box::new);
+                self.say_reply(key, variant.dialect, &reply);
+            }
+        }
+    }
+
+    fn say_reply(&mut self, key: ConnKey, dialect: crate::model::Dialect, reply: &Reply) {
+        let mut said = false;
+        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_reply(dialect, reply, out));
+        if said {
+            self.push(key, Rc::new(frame));
+        }
+    }
+
+    fn join_locally(&mut self, key: ConnKey, channel: ChannelId, name: std::sync::Arc<str>, of: Membership) {
+        let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
+        let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
+        let joined = Joined { channel, name, place };
+        match of {
+            Membership::Inbox => conn.inbox = Some(joined),
+            Membership::Room => conn.rooms.push(joined),
+        }
+    }
+
+    fn answer_call(&mut self, ticket: u32, generation: u32, reply: Reply) {
+        let at = ticket as usize;
+        if self.calls.get(at).is_some_and(|call| call.generation == generation) {
+            // The caller may have hung up; then nobody is there to be told.
+            let _ = self.calls.remove(at).answer.send(reply);
+        }
+    }
+}
+
+/// Which of its lists a connection keeps a membership in.
+enum Membership {
+    Inbox,
+    Room,
+}

@@ -1,0 +1,261 @@
+//! From a message's bytes to a decision: decode, budget, extensions, admission, request.
+
+use std::rc::Rc;
+
+use super::core::Core;
+use crate::conn::{Action, Budget, admit};
+use crate::dialect::{Request, tusk};
+use crate::extension::{Effect, Message, Peer, Value, Verdict};
+use crate::lane::Notify;
+use crate::model::{CloseReason, Code, ConnKey, Dialect, Event, Kind, Op, Refusal};
+use crate::ws::{self, Flow, Incoming, Violation};
+
+const RATE_LIMITED: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
+const MALFORMED: Refusal = Refusal::new(Code::Malformed, "Invalid message format");
+
+impl<N: Notify> Core<N> {
+    /// Whatever the reader of a connection hands on.
+    pub fn incoming(&mut self, key: ConnKey, incoming: Incoming<'_>) -> Flow {
+        match incoming {
+            Incoming::Text(text) => self.text(key, text),
+            Incoming::Binary(data) => self.binary(key, data),
+            Incoming::Ping(payload) => self.ping(key, payload),
+            Incoming::Pong(_) => Flow::Continue,
+            Incoming::Close(code, _) => {
+                self.closed_by_peer(key, code);
+                Flow::Continue
+            }
+        }
+    }
+
+    /// Bytes came: the connection is alive (T11).
+    pub fn heard(&mut self, key: ConnKey, bytes: usize) {
+        self.touch();
+        self.counters.bytes_received.add(bytes as u64);
+        let now = self.now.mono_ms.max(1);
+        if let Some(conn) = self.conn_mut(key) {
+            conn.pace.heard = now;
+        }
+    }
+
+    /// Whether a message was begun and is not whole yet; it has a deadline then.
+    pub fn mid_message(&mut self, key: ConnKey, is: bool) {
+        let now = self.now.mono_ms.max(1);
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn_mut(key) else { return };
+        match (is, conn.pace.incomplete_since) {
+            (false, _) => conn.pace.incomplete_since = 0,
+            (true, 0) => {
+                conn.pace.incomplete_since = now;
+                let limit = shared.rules(conn.variant.dialect).times.incomplete;
+                if limit != 0 {
+                    self.look_again(key, now + limit);
+                }
+            }
+            (true, _) => {}
+        }
+    }
+
+    /// The peer broke the protocol: it is told how, and that is all it is told.
+    pub fn violated(&mut self, key: ConnKey, violation: &Violation) {
+        let code = u16::from(violation.code);
+        let reason = if code == 1009 { CloseReason::TooBig } else { CloseReason::Violation };
+        tracing::debug!(conn = %key, code, "protocol violation");
+        self.close_with(key, reason, code, violation.reason);
+    }
+
+    /// A text message. `text` is valid UTF-8 and may be overwritten. The answer says whether the connection
+    /// may be read on.
+    pub fn text(&mut self, key: ConnKey, text: &mut [u8]) -> Flow {
+        self.touch();
+        self.counters.messages_received.inc();
+        let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Flow::Continue };
+        match conn.variant.dialect {
+            Dialect::Echo => self.say(key, |out| out.extend_from_slice(text)),
+            Dialect::Tusk => self.tusk_text(key, text),
+        }
+        self.settle();
+        self.flow(key)
+    }
+
+    /// A binary message: an error in dialects that are text (TUS-68), itself in `echo`.
+    pub fn binary(&mut self, key: ConnKey, data: &[u8]) -> Flow {
+        self.touch();
+        self.counters.messages_received.inc();
+        let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Flow::Continue };
+        match conn.variant.dialect {
+            Dialect::Echo => {
+                let frame = ws::binary_frame(&mut self.scratch, |out| out.extend_from_slice(data));
+                self.push(key, Rc::new(frame));
+            }
+            Dialect::Tusk => self.refuse(key, &MALFORMED),
+        }
+        self.flow(key)
+    }
+
+    /// A Ping is answered in the order of the outbox (RFC 6455 section 5.5.3), whatever the outbox's limit.
+    pub fn ping(&mut self, key: ConnKey, payload: &[u8]) -> Flow {
+        self.touch();
+        let (conns, _, mut queueing) = self.queueing();
+        if let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open()) {
+            // A client that pings and does not read must not grow its outbox: one that is over half full
+            // gets its Pong when it has read, because the next Ping asks again.
+            if queueing.limit == 0 || conn.outbox.bytes() < queueing.limit / 2 {
+                conn.outbox.push_unbounded(Rc::new(ws::pong(payload)), queueing.pool);
+                queueing.mark(conn);
+            }
+        }
+        self.flow(key)
+    }
+
+    /// Whether the connection may be read on. A pause is taken back by [`Core::unpause`].
+    fn flow(&mut self, key: ConnKey) -> Flow {
+        let waiting = self.deliveries.total() > 0;
+        let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key) else {
+            return Flow::Continue;
+        };
+        if waiting && !conn.paused {
+            self.held_by_deliveries.push(key);
+            conn.paused = true;
+        }
+        conn.paused |= conn.wait.is_some();
+        match conn.paused {
+            true => Flow::Pause,
+            false => Flow::Continue,
+        }
+    }
+
+    fn tusk_text(&mut self, key: ConnKey, text: &mut [u8]) {
+        let shared = self.shared.clone();
+        let rules = shared.rules(Dialect::Tusk);
+        // Decoding in place destroys the text; extensions get to see it as it was.
+        let shown = (!shared.extensions.is_empty()).then(|| text.to_vec());
+        let mut json = self.json.take().unwrap_or_default();
+        let outcome = match tusk::decode(text, &mut json, &rules.sizes) {
+            Ok(request) => self.within_budget(key, &request, shown.as_deref()),
+            Err(refusal) => Err(refusal),
+        };
+        self.json = Some(json);
+        if let Err(refusal) = outcome {
+            self.refuse(key, &refusal);
+        }
+    }
+
+    /// Takes the message from its budget, and gives it back when it is refused: refused messages do not count.
+    fn within_budget(&mut self, key: ConnKey, request: &Request<'_>, shown: Option<&[u8]>) -> Result<(), Refusal> {
+        let shared = self.shared.clone();
+        let now = self.now.unix_secs();
+        let Some(conn) = self.conn_mut(key) else { return Ok(()) };
+        let rules = shared.rules(conn.variant.dialect);
+        let take = |window: &mut crate::limit::FixedWindow, budget: Budget| {
+            window.try_take(budget.limit, budget.period, now)
+        };
+        let taken = match request {
+            Request::Ping => take(&mut conn.pings, rules.pings),
+            _ => take(&mut conn.messages, rules.messages),
+        };
+        if !taken {
+            return Err(RATE_LIMITED);
+        }
+        let outcome = self.admitted(key, request, shown);
+        // Guessing at tokens costs what it costs, right or wrong.
+        if outcome.is_err() && !matches!(request, Request::Ping | Request::Authenticate { .. }) {
+            if let Some(conn) = self.conn_mut(key) {
+                conn.messages.give_back();
+            }
+        }
+        outcome
+    }
+
+    fn admitted(&mut self, key: ConnKey, request: &Request<'_>, shown: Option<&[u8]>) -> Result<(), Refusal> {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn(key) else { return Ok(()) };
+        let rules = shared.rules(conn.variant.dialect);
+        let admitted = admit(action_of(request), conn.who.as_deref(), rules);
+        if let Some(text) = shown {
+            // Middleware may be stricter than the rules, and may have an own idea of who is known.
+            if !self.extended(key, text, admitted.as_ref().err())? {
+                return Ok(());
+            }
+        }
+        admitted?;
+        self.request(key, request)
+    }
+
+    /// Shows a message to the extensions. `Ok(true)`: the server goes on with it.
+    fn extended(&mut self, key: ConnKey, text: &[u8], refused: Option<&Refusal>) -> Result<bool, Refusal> {
+        let shared = self.shared.clone();
+        let Ok(body) = serde_json::from_slice::<Value>(text) else { return Err(MALFORMED) };
+        let Some(kind) = body.get("type").and_then(Value::as_str) else { return Err(MALFORMED) };
+        let (verdict, effects) = {
+            let peer = self.peer_of(key);
+            let verdict = shared.extensions.message(&peer, &Message { kind, body: &body });
+            let handler = shared.extensions.handler(kind).filter(|_| verdict == Verdict::Continue && refused.is_none());
+            (verdict, handler.map(|h| h.handle(&peer, &body)))
+        };
+        match verdict {
+            Verdict::Refuse(text) => return Err(Refusal::with(Code::Forbidden, text)),
+            Verdict::Drop => return Ok(false),
+            Verdict::Continue => {}
+        }
+        let Some(effects) = effects else { return Ok(true) };
+        for effect in effects {
+            self.carry_out(key, effect)?;
+        }
+        Ok(false)
+    }
+
+    fn carry_out(&mut self, key: ConnKey, effect: Effect) -> Result<(), Refusal> {
+        let dialect = self.conn(key).map_or(Dialect::Tusk, |c| c.variant.dialect);
+        let custom = |frame: Value| Event::Custom { dialect, json: frame.to_string().into() };
+        match effect {
+            Effect::Reply(frame) => self.say(key, |out| out.extend_from_slice(frame.to_string().as_bytes())),
+            Effect::Broadcast { room, frame, exclude_sender } => {
+                let name = self.channel_name(key, Kind::Room, room.into());
+                let op = Op::Announce { event: custom(frame), exclude: exclude_sender.then_some(key) };
+                self.ask_named(key, name, op);
+            }
+            Effect::ToUser { user, frame } => {
+                let name = self.channel_name(key, Kind::User, user.into());
+                self.ask_named(key, name, Op::Announce { event: custom(frame), exclude: None });
+            }
+            Effect::Refuse(text) => return Err(Refusal::with(Code::Forbidden, text)),
+        }
+        Ok(())
+    }
+
+    /// A connection as extensions see it.
+    pub(super) fn peer_of(&self, key: ConnKey) -> Peer<'_> {
+        let conn = self.conn(key);
+        let who = conn.and_then(|c| c.who.as_ref());
+        Peer {
+            connection: key,
+            dialect: conn.map_or(Dialect::Tusk, |c| c.variant.dialect),
+            address: conn.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |c| c.peer.address),
+            user: who.map(|p| &*p.user),
+            roles: who.map_or(&[], |p| &p.roles),
+        }
+    }
+
+    /// Tells a connection why nothing was done. It stays.
+    pub(super) fn refuse(&mut self, key: ConnKey, refusal: &Refusal) {
+        self.counters.messages_refused.of(refusal.code).inc();
+        tracing::debug!(conn = %key, code = refusal.code.name(), "message refused");
+        self.say(key, |out| tusk::error(&refusal.text, out));
+    }
+}
+
+/// What has to be admitted for a request.
+fn action_of(request: &Request<'_>) -> Action {
+    match request {
+        Request::Authenticate { .. } | Request::Ping | Request::Ignored => Action::Free,
+        Request::Join { .. } => Action::Join,
+        Request::Leave { .. } => Action::Leave,
+        Request::Publish { .. } => Action::Publish,
+        Request::Direct { .. } => Action::Direct,
+        Request::SetPresence(_) => Action::Presence,
+        Request::CreateRoom { .. } => Action::CreateRoom,
+        Request::Acknowledge(_) => Action::Acknowledge,
+        Request::Custom { .. } => Action::Custom,
+    }
+}

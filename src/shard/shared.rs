@@ -1,0 +1,58 @@
+//! What all shards read and none changes: rules, keys, the extensions, the clock.
+
+use std::sync::Arc;
+
+use crate::auth::Credentials;
+use crate::channel::HomeLimits;
+use crate::clock::Clock;
+use crate::conn::Rules;
+use crate::extension::Extensions;
+use crate::model::{ChannelName, Dialect, RealmId};
+
+/// Made once at boot.
+#[derive(Debug)]
+pub struct Shared {
+    pub shards: usize,
+    /// Drawn at boot; places channels on shards.
+    pub seed: u64,
+    pub clock: Clock,
+    /// By [`Dialect::index`].
+    pub rules: Vec<Rules>,
+    pub homes: HomeLimits,
+    pub credentials: Credentials,
+    pub extensions: Extensions,
+    /// Entries of one command lane.
+    pub command_lane: usize,
+    /// Entries of one delivery lane.
+    pub delivery_lane: usize,
+    /// Connections that one shard may hold; sizes the bounds of its backlogs.
+    pub connections_max: usize,
+    /// Bytes that may wait for one connection; beyond them it is closed as too slow. 0: no limit.
+    pub outbox_bytes: usize,
+    /// Waiting frames that leave in one vectored write.
+    pub flush_frames: usize,
+    /// Bytes of the buffer into which a shard reads.
+    pub read_buffer: usize,
+    /// Messages shorter than this many bytes are not compressed.
+    pub deflate_min: usize,
+}
+
+impl Shared {
+    pub fn rules(&self, dialect: Dialect) -> &Rules {
+        &self.rules[dialect.index()]
+    }
+
+    /// The home of a channel.
+    pub fn home(&self, name: &ChannelName) -> usize {
+        name.home(self.seed, self.shards)
+    }
+
+    /// Which dialects speak in which realm.
+    pub fn speakers(&self) -> Vec<(RealmId, Dialect)> {
+        self.rules.iter().filter(|r| r.dialect != Dialect::Echo).map(|r| (r.realm, r.dialect)).collect()
+    }
+
+    pub fn default_tenant() -> Arc<str> {
+        crate::model::Principal::DEFAULT_TENANT.into()
+    }
+}
