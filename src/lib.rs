@@ -1,4 +1,5 @@
 //! Lanecast.
+pub mod cli;
 pub mod config;
 pub mod lane;
 pub mod ws;
