@@ -13,7 +13,7 @@ use super::Fields;
 pub const MAX_DEPTH: usize = 64;
 
 /// The longest text whose buffers are kept. Beyond it a text of brackets alone would leave behind some
-/// forty times its size; the next long one allocates again.
+/// thirty times its size; the next long one allocates again.
 const KEEP_MAX_BYTES: usize = 64 * 1024;
 
 /// Buffers of the parser and its tape. Once warm, reading a message allocates nothing.
