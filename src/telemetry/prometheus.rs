@@ -1,0 +1,181 @@
+//! The text that a Prometheus scrape reads (text exposition format, version 0.0.4).
+//!
+//! All samples of a family stand together under one `# HELP` and `# TYPE`; every sample of a shard
+//! carries `shard`. Figures that the host does not give are left out.
+
+use std::fmt::{self, Display, Write};
+
+use super::counters::{FAMILIES, Family, Kind, Registry};
+use super::metric::{Histogram, Pair, Reading};
+use super::process;
+
+/// The content type of [`render`]'s text.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const PREFIX: &str = "lanecast_";
+
+/// Everything there is to tell, now. Some 90 samples per shard.
+pub fn render(registry: &Registry) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    for family in FAMILIES {
+        // Writing to a String cannot fail.
+        let _ = write_family(&mut out, family, registry);
+    }
+    let _ = write_process(&mut out);
+    out
+}
+
+fn write_family(out: &mut String, family: &Family, registry: &Registry) -> fmt::Result {
+    let kind = match family.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    };
+    write_head(out, PREFIX, family.name, kind, family.help)?;
+    let mut result = Ok(());
+    for (shard, counters) in registry.shards().enumerate() {
+        family.cell(counters).visit(None, &mut |label, reading| {
+            let wrote = match reading {
+                Reading::Number(n) => write_number(out, family.name, shard, label, n),
+                Reading::Histogram(h) => write_histogram(out, family.name, shard, h),
+            };
+            result = result.and(wrote);
+        });
+    }
+    result
+}
+
+fn write_head(out: &mut String, prefix: &str, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(out, "# HELP {prefix}{name} {help}\n# TYPE {prefix}{name} {kind}")
+}
+
+fn write_number(out: &mut String, name: &str, shard: usize, label: Option<Pair>, n: u64) -> fmt::Result {
+    write!(out, "{PREFIX}{name}{{shard=\"{shard}\"")?;
+    if let Some((key, value)) = label {
+        write!(out, ",{key}=\"{value}\"")?;
+    }
+    writeln!(out, "}} {n}")
+}
+
+fn write_histogram(out: &mut String, name: &str, shard: usize, histogram: &Histogram) -> fmt::Result {
+    let counts = histogram.cumulative();
+    for (bound, count) in Histogram::BOUNDS_US.iter().zip(counts) {
+        let seconds = *bound as f64 / 1e6;
+        writeln!(out, "{PREFIX}{name}_bucket{{shard=\"{shard}\",le=\"{seconds}\"}} {count}")?;
+    }
+    let all = counts[Histogram::BOUNDS_US.len()];
+    let sum = histogram.sum_us() as f64 / 1e6;
+    writeln!(out, "{PREFIX}{name}_bucket{{shard=\"{shard}\",le=\"+Inf\"}} {all}")?;
+    writeln!(out, "{PREFIX}{name}_sum{{shard=\"{shard}\"}} {sum}")?;
+    writeln!(out, "{PREFIX}{name}_count{{shard=\"{shard}\"}} {all}")
+}
+
+/// The figures that every Prometheus client names alike, and which build this is.
+fn write_process(out: &mut String) -> fmt::Result {
+    let memory = process::memory();
+    let cpu = process::times().map(|times| times.cpu);
+    write_single(out, "resident_memory_bytes", "gauge", "Resident memory.", Some(memory.resident))?;
+    write_single(out, "cpu_seconds_total", "counter", "User and system time of all threads.", cpu)?;
+    write_single(out, "open_fds", "gauge", "Open file descriptors.", process::open_fds())?;
+    write_single(out, "start_time_seconds", "gauge", "Start, in seconds since 1970.", process::start_time())?;
+    write_head(out, PREFIX, "build_info", "gauge", "Which build runs; always 1.")?;
+    writeln!(out, "{PREFIX}build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))
+}
+
+fn write_single(
+    out: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    value: Option<impl Display>,
+) -> fmt::Result {
+    let Some(value) = value else { return Ok(()) };
+    write_head(out, "process_", name, kind, help)?;
+    writeln!(out, "process_{name} {value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::model::{CloseReason, Dialect};
+
+    /// Name, label text and value of a sample line, as a scraper would cut it.
+    fn cut(line: &str) -> (&str, &str, f64) {
+        let (left, value) = line.rsplit_once(' ').expect("a value");
+        let (name, labels) = left
+            .split_once('{')
+            .map_or((left, ""), |(name, rest)| (name, rest.strip_suffix('}').expect("labels end")));
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{line}");
+        (name, labels, value.parse().expect("a number"))
+    }
+
+    fn value(text: &str, left: &str) -> f64 {
+        let line = text.lines().find(|line| line.strip_prefix(left).is_some_and(|r| r.starts_with(' ')));
+        cut(line.unwrap_or_else(|| panic!("{left} is missing"))).2
+    }
+
+    #[test]
+    fn every_line_is_a_sample_of_the_family_announced_above_it() {
+        let (registry, writers) = Registry::new(2);
+        writers[1].turn_busy.observe_us(30);
+        let text = render(&registry);
+        let mut family = ("", "");
+        let mut families = HashSet::new();
+        let mut series = HashSet::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                family = rest.split_once(' ').expect("name and type");
+                assert!(families.insert(family.0), "{} twice", family.0);
+            } else if !line.starts_with("# HELP ") {
+                let (name, labels, value) = cut(line);
+                let suffix = name.strip_prefix(family.0).expect("its own family");
+                let histogram = matches!(suffix, "_bucket" | "_sum" | "_count");
+                assert!(if family.1 == "histogram" { histogram } else { suffix.is_empty() }, "{line}");
+                assert!(series.insert((name, labels)), "{line} twice");
+                assert!(value >= 0.0 && value.is_finite(), "{line}");
+            }
+        }
+        assert!(families.len() > FAMILIES.len());
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn values_stand_under_their_shard_and_label() {
+        let (registry, writers) = Registry::new(2);
+        writers[0].connections_open.of(Dialect::Tusk).set(7);
+        writers[1].connections_closed.of(CloseReason::Idle).add(3);
+        writers[1].bytes_sent.add(u64::MAX);
+        let text = render(&registry);
+        assert!(value(&text, r#"lanecast_connections_open{shard="0",dialect="tusk"}"#) == 7.0);
+        assert!(value(&text, r#"lanecast_connections_open{shard="1",dialect="tusk"}"#) == 0.0);
+        assert!(value(&text, r#"lanecast_connections_closed_total{shard="1",reason="idle"}"#) == 3.0);
+        assert!(text.contains("lanecast_sent_bytes_total{shard=\"1\"} 18446744073709551615\n"));
+        assert!(value(&text, "process_resident_memory_bytes") > 0.0);
+        assert!(text.contains("lanecast_build_info{version=\""));
+    }
+
+    #[test]
+    fn buckets_are_cumulative_in_seconds_and_agree_with_the_count() {
+        let (registry, writers) = Registry::new(1);
+        for us in [5, 10, 11, 600, 300_000] {
+            writers[0].turn_busy.observe_us(us);
+        }
+        let text = render(&registry);
+        let bucket =
+            |le: &str| value(&text, &format!(r#"lanecast_turn_busy_seconds_bucket{{shard="0",le="{le}"}}"#));
+        assert!(bucket("0.00001") == 2.0);
+        assert!(bucket("0.001") == 4.0);
+        assert!(bucket("0.25") == 4.0);
+        assert!(bucket("+Inf") == 5.0);
+        assert!(value(&text, r#"lanecast_turn_busy_seconds_count{shard="0"}"#) == 5.0);
+        assert!(value(&text, r#"lanecast_turn_busy_seconds_sum{shard="0"}"#) == 0.300626);
+    }
+
+    #[test]
+    fn a_registry_without_shards_is_still_an_exposition() {
+        let text = render(&Registry::new(0).0);
+        assert!(text.contains("# TYPE lanecast_rooms gauge\n"));
+    }
+}
