@@ -1,5 +1,6 @@
 //! Lanecast: a sharded real-time WebSocket server.
 
+pub mod api;
 pub mod auth;
 pub mod channel;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod lane;
 pub mod limit;
 pub mod model;
 pub mod net;
+pub mod server;
 pub mod shard;
 pub mod telemetry;
 pub mod ws;

@@ -1,2 +1,43 @@
-//! The `lanecast` binary.
-fn main() {}
+//! The `lanecast` binary: the command line, and a server until it is told to end.
+
+use std::process::ExitCode;
+
+use lanecast::cli;
+use lanecast::config::{Config, LogFormat};
+use lanecast::server::Server;
+use lanecast::telemetry::log;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::main(serve)
+}
+
+fn serve(config: Config) -> ExitCode {
+    let format = match config.server.log_format {
+        LogFormat::Human => log::Format::Human,
+        LogFormat::Json => log::Format::Json,
+    };
+    if let Err(error) = log::init(config.server.log_level.into(), format) {
+        eprintln!("lanecast: {error}");
+        return ExitCode::FAILURE;
+    }
+    let running = match Server::new(config).start() {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("lanecast: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let addresses: Vec<String> = running.addresses().iter().map(ToString::to_string).collect();
+    // Whatever the log level: people and scripts wait for this line.
+    eprintln!("lanecast ready on {}", addresses.join(" "));
+    match running.until_signal() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lanecast: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

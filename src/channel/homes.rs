@@ -92,6 +92,7 @@ impl Homes {
                 let rooms = self.list(realm, &tenant, origin.principal.as_deref());
                 outlet.reply(origin.reply_to, Reply::Rooms(rooms));
             }
+            (_, Op::Probe) => outlet.reply(origin.reply_to, Reply::Done),
             (Target::Named(name), Op::CreateRoom { settings }) => {
                 let reply = self.create(name, settings, &origin);
                 outlet.reply(origin.reply_to, reply);

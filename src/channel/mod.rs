@@ -10,6 +10,7 @@ mod user;
 
 pub use homes::{HomeLimits, Homes};
 pub use interest::Interest;
+pub use user::too_many_rooms;
 
 use crate::clock::Now;
 use crate::model::{ChannelId, ConnKey, Event, Origin, RealmId, Reply, ReplyTo};

@@ -29,6 +29,13 @@ section! {
         max_connections: Limit => MAX_CONNECTIONS, flag "max-connections";
         /// Frames that leave in one system call.
         flush_frames: usize => FLUSH_FRAMES, flag "flush-frames";
+        /// Size from which a message is compressed for the connections that asked for it; a shorter one is sent
+        /// to them as it is.
+        compress_min_bytes: usize => COMPRESS_MIN_BYTES, flag "compress-min-bytes";
+        /// Private messages kept for a user who is away, the newest ones; an older one gives way.
+        offline_messages: Limit => OFFLINE_MESSAGES, flag "offline-messages";
+        /// Private messages that a shard keeps for all users who are away; the next one is refused.
+        offline_messages_total: Limit => OFFLINE_MESSAGES_TOTAL, flag "offline-messages-total";
     }
 }
 

@@ -101,6 +101,11 @@ impl Outbox {
         filled
     }
 
+    /// Whether nothing of the first frame is sent yet.
+    pub fn head_is_whole(&self) -> bool {
+        self.sent == 0
+    }
+
     /// The unsent part of the first frame.
     pub fn head(&self) -> Option<&[u8]> {
         self.first.as_ref().map(|f| &f[self.sent..])

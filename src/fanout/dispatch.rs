@@ -8,7 +8,11 @@ use super::{Delivery, Frames};
 use crate::channel::{Interest, Outlet};
 use crate::dialect;
 use crate::model::{ChannelId, ConnKey, Dialect, Event, RealmId, Reply, ReplyTo, Variant};
-use crate::ws::{Deflater, text_frame};
+use crate::ws::Deflater;
+use crate::ws::frame::{payload_of, text_frame};
+
+/// 1 to 9: messages are short, and a higher level gains them a few bytes for twice the time.
+const DEFLATE_LEVEL: u32 = 3;
 
 /// Collects what one command leads to. The shard takes it out before it applies the next command, so both
 /// queues are bounded by one command's outcome: a frame per interested shard plus the answers.
@@ -34,7 +38,7 @@ impl Dispatch {
             shard,
             shards,
             scratch: BytesMut::new(),
-            deflater: Deflater::default(),
+            deflater: Deflater::new(DEFLATE_LEVEL),
             deflate_min,
             speakers,
             local: VecDeque::new(),
@@ -82,7 +86,7 @@ impl Dispatch {
             }
             let Some(plain) = self.encode(dialect, event) else { continue };
             if wanted.any(|v| v.deflate) {
-                if let Some(frame) = self.deflater.compress(&crate::ws::payload_of(&plain), self.deflate_min) {
+                if let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min) {
                     frames.push(Variant { dialect, deflate: true }, frame);
                     self.encoded += 1;
                 }

@@ -61,6 +61,8 @@ pub enum Op {
         settings: RoomSettings,
     },
     DescribeRoom,
+    /// Asks whether the shard is there.
+    Probe,
     ListRooms {
         realm: super::RealmId,
         tenant: Arc<str>,

@@ -63,7 +63,7 @@ pub fn respond(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
 /// Serves requests until the socket is upgraded (`Some`) or has ended.
 pub async fn serve<T, H, F>(socket: TcpStream, limits: HttpLimits, handle: H) -> Option<Upgraded<T>>
 where
-    H: Fn(Request<Incoming>) -> F,
+    H: Fn(Request<Incoming>) -> F + Unpin,
     F: Future<Output = Answer<T>>,
 {
     let phase = Rc::new(Cell::new(Phase::Head(Instant::now())));
@@ -72,7 +72,7 @@ where
         phase.set(Phase::Working);
         let (phase, ticket) = (phase.clone(), ticket.clone());
         let answer = handle(request);
-        async move {
+        Box::pin(async move {
             let response = match answer.await {
                 Answer::Response(response) => response,
                 Answer::Upgrade(response, given) => {
@@ -82,7 +82,7 @@ where
             };
             phase.set(Phase::Idle(Instant::now()));
             Ok::<_, Infallible>(response)
-        }
+        })
     });
     let io = TokioIo::new(Watched { socket, phase: phase.clone() });
     let mut connection = http1::Builder::new()
@@ -102,7 +102,8 @@ async fn until_done<S>(
     limits: &HttpLimits,
 ) -> Result<(), Ended>
 where
-    S: hyper::service::HttpService<Incoming, ResBody = Body>,
+    S: hyper::service::HttpService<Incoming, ResBody = Body> + Unpin,
+    S::Future: Unpin,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut timer = pin!(sleep_until(Instant::now() + limits.header_timeout));

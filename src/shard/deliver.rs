@@ -8,7 +8,7 @@ use crate::dialect;
 use crate::fanout::{Delivery, Frame, Frames, LocalFrames, Member};
 use crate::lane::Notify;
 use crate::model::{ChannelId, ConnKey, RealmId, Reply, ReplyTo};
-use crate::ws::text_frame;
+use crate::ws::frame::text_frame;
 
 /// The parts of a shard that queueing a frame touches, apart from the connection itself.
 pub(super) struct Queueing<'a> {

@@ -8,7 +8,7 @@ use crate::dialect::{Request, tusk};
 use crate::extension::{Effect, Message, Peer, Value, Verdict};
 use crate::lane::Notify;
 use crate::model::{CloseReason, Code, ConnKey, Dialect, Event, Kind, Op, Refusal};
-use crate::ws::{self, Flow, Incoming, Violation};
+use crate::ws::{Flow, Incoming, Violation, frame};
 
 const RATE_LIMITED: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
 const MALFORMED: Refusal = Refusal::new(Code::Malformed, "Invalid message format");
@@ -85,8 +85,8 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Flow::Continue };
         match conn.variant.dialect {
             Dialect::Echo => {
-                let frame = ws::binary_frame(&mut self.scratch, |out| out.extend_from_slice(data));
-                self.push(key, Rc::new(frame));
+                let echoed = frame::binary_frame(&mut self.scratch, |out| out.extend_from_slice(data));
+                self.push(key, Rc::new(echoed));
             }
             Dialect::Tusk => self.refuse(key, &MALFORMED),
         }
@@ -101,7 +101,7 @@ impl<N: Notify> Core<N> {
             // A client that pings and does not read must not grow its outbox: one that is over half full
             // gets its Pong when it has read, because the next Ping asks again.
             if queueing.limit == 0 || conn.outbox.bytes() < queueing.limit / 2 {
-                conn.outbox.push_unbounded(Rc::new(ws::pong(payload)), queueing.pool);
+                conn.outbox.push_unbounded(Rc::new(frame::pong(payload)), queueing.pool);
                 queueing.mark(conn);
             }
         }

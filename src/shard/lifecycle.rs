@@ -11,7 +11,7 @@ use crate::conn::{Conn, Due, Pace, Peer, Phase};
 use crate::dialect::tusk;
 use crate::lane::Notify;
 use crate::model::{CloseReason, ConnKey, Dialect, Op, Target, Variant};
-use crate::ws;
+use crate::ws::frame;
 
 impl<N: Notify> Core<N> {
     /// Takes in an upgraded connection. `socket` is `None` in a simulation.
@@ -37,7 +37,7 @@ impl<N: Notify> Core<N> {
         self.look_at(key);
         if rules.welcome && variant.dialect == Dialect::Tusk {
             let unix = self.now.unix_secs();
-            self.say(key, |out| tusk::welcome(&key.to_string(), unix, out));
+            self.say(key, |out| tusk::welcome(key, unix, out));
         }
         key
     }
@@ -50,12 +50,12 @@ impl<N: Notify> Core<N> {
 
     /// The same with the code and text of a protocol violation.
     pub fn close_with(&mut self, key: ConnKey, reason: CloseReason, code: u16, text: &str) {
-        self.finish(key, reason, ws::close(code, text));
+        self.finish(key, reason, frame::close(code, text));
     }
 
     /// The peer sent a Close frame: it is answered, and TCP ends when the answer is out.
     pub fn closed_by_peer(&mut self, key: ConnKey, code: Option<u16>) {
-        self.finish(key, CloseReason::ClientClosed, ws::close_reply(code));
+        self.finish(key, CloseReason::ClientClosed, frame::close_reply(code));
         if let Some(conn) = self.conn_mut(key) {
             conn.peer_closed = true;
             if !conn.dirty {
@@ -168,7 +168,7 @@ impl<N: Notify> Core<N> {
             Due::Later(next) => next,
             Due::Ping(next) => {
                 conn.pace.pinged = now;
-                self.push(key, Rc::new(ws::ping(b"")));
+                self.push(key, Rc::new(frame::ping(b"")));
                 next
             }
             Due::Close(reason) => return self.close(key, reason),
@@ -228,8 +228,8 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key) else { return };
         if conn.outbox.frames() > 1 && conn.outbox.head_is_whole() {
             let frames = conn.outbox.drain(&mut self.pool);
-            for frame in join_text_frames(frames, unix, &mut self.scratch) {
-                conn.outbox.push_unbounded(frame, &mut self.pool);
+            for joined in join_text_frames(frames, unix, &mut self.scratch) {
+                conn.outbox.push_unbounded(joined, &mut self.pool);
             }
         }
         self.dirty.push(key.index);
@@ -254,8 +254,10 @@ fn join_text_frames(
             out.extend(run.iter().cloned());
             continue;
         }
-        let payloads: Vec<_> = run.iter().map(|f| ws::payload_of(f)).collect();
-        out.push(Rc::new(ws::text_frame(scratch, |text| tusk::batch(&payloads, unix, text))));
+        let payloads: Vec<_> = run.iter().map(|f| frame::payload_of(f)).collect();
+        out.push(Rc::new(frame::text_frame(scratch, |text| {
+            tusk::batch(payloads.iter().map(|p| &p[..]), unix, text);
+        })));
     }
     out
 }

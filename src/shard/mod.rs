@@ -3,17 +3,24 @@
 //! [`Core`] is the whole state and does no IO of its own: a simulation runs many of them without a socket.
 //! The rest of the folder puts one on a thread: the loop, the tasks that read sockets, the flush.
 
+mod backend;
 mod core;
 mod deliver;
+mod door;
+mod event_loop;
 mod flush;
 mod inbound;
 mod lifecycle;
+mod reader;
 mod request;
 mod shared;
 mod steps;
+mod wake;
 mod wheel;
 
 pub use self::core::Core;
-pub use self::flush::Flushed;
+pub use self::door::{Door, Mount};
+pub use self::event_loop::{Control, Launch, run};
 pub use self::shared::Shared;
+pub use self::wake::EventFd;
 pub use self::wheel::Wheel;

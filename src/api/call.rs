@@ -1,0 +1,87 @@
+//! What a REST request may use: the shard it came in on, and the figures of the process.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+
+use crate::model::{ChannelName, Op, Principal, RealmId, Refusal, Reply};
+use crate::telemetry::Registry;
+
+/// The shard a request came in on, as far as REST may use it.
+pub trait Backend {
+    /// Asks a channel's home.
+    ///
+    /// # Errors
+    /// When the server goes down before there is an answer.
+    fn ask(&self, name: ChannelName, op: Op, who: Option<Arc<Principal>>) -> impl Future<Output = Result<Reply, Refusal>>;
+    /// Asks every shard and gathers the answers.
+    ///
+    /// # Errors
+    /// When one shard does not answer in time.
+    fn ask_all(&self, op: Op, who: Option<Arc<Principal>>) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
+    /// Checks a token.
+    ///
+    /// # Errors
+    /// The token is no valid credential.
+    fn identify(&self, token: &str) -> Result<Arc<Principal>, Refusal>;
+    /// Whether the server lets nobody in any more.
+    fn is_draining(&self) -> bool;
+    /// The wall clock, in seconds since 1970.
+    fn unix_secs(&self) -> u64;
+}
+
+/// What is the same for every request.
+#[derive(Debug)]
+pub struct Site {
+    pub registry: Registry,
+    /// Nobody without a credential is answered where one is demanded.
+    pub require_auth: bool,
+    /// The realm and the rules of the Tusk dialect's REST.
+    pub tusk: crate::model::RealmId,
+    /// Bytes of a request body; a longer one is answered with 413.
+    pub max_body_bytes: usize,
+    /// How long a body may take to arrive; then 408.
+    pub body_timeout: Duration,
+    pub served: Vec<&'static str>,
+}
+
+/// One request, taken apart.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The path without the dialect's prefix.
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+    pub address: IpAddr,
+    pub body: &'a [u8],
+    /// What the path's last, variable segment says.
+    pub name: Option<String>,
+}
+
+impl Asked<'_> {
+    /// Who asks: the bearer of the token in `Authorization`, or nobody.
+    ///
+    /// # Errors
+    /// There is a credential, and it is not valid.
+    pub fn principal(&self, backend: &impl Backend) -> Result<Option<Arc<Principal>>, Refusal> {
+        let Some(header) = self.headers.get(hyper::header::AUTHORIZATION) else { return Ok(None) };
+        let invalid = || Refusal::new(crate::model::Code::Unauthenticated, "Invalid token");
+        let text = header.to_str().map_err(|_| invalid())?;
+        let (scheme, token) = text.split_once(' ').ok_or_else(invalid)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(invalid());
+        }
+        backend.identify(token.trim()).map(Some)
+    }
+}
+
+/// The realm of a request's channels, in the tenant of who asks.
+pub fn tenant_of(who: Option<&Arc<Principal>>) -> Arc<str> {
+    who.map_or_else(|| Principal::DEFAULT_TENANT.into(), |p| p.tenant.clone())
+}
+
+/// A name in a realm, as who asks means it.
+pub fn channel(realm: RealmId, kind: crate::model::Kind, id: &str, who: Option<&Arc<Principal>>) -> ChannelName {
+    ChannelName { realm, tenant: tenant_of(who), kind, id: id.into() }
+}

@@ -1,0 +1,11 @@
+//! REST: one more way to write a command. The same table of routes serves requests and makes the OpenAPI
+//! document; whoever asks passes the same admission as a socket.
+
+mod call;
+mod openapi;
+mod page;
+mod routes;
+mod tusk;
+
+pub use call::{Asked, Backend, Site};
+pub use routes::{Found, Route, find, handle, refused};

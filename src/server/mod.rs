@@ -1,0 +1,8 @@
+//! Boot: from a configuration to running shards, and from a signal to their end.
+
+mod affinity;
+mod boot;
+mod plan;
+mod signals;
+
+pub use boot::{Server, StartError};

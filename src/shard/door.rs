@@ -1,0 +1,277 @@
+//! The way in: what a request on a listening socket becomes, a connection of a dialect or a REST answer.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use ipnet::IpNet;
+
+use super::event_loop::Shard;
+use crate::api::{self, Asked, Site};
+use crate::conn::Peer;
+use crate::model::{Code, Dialect, Refusal, Variant};
+use crate::net::{Answer, Body, Gate, HttpLimits, OriginPolicy, Turned, client_address, respond};
+use crate::telemetry::{StatusClass, UpgradeRefusal};
+use crate::ws::handshake;
+
+/// How one dialect is entered.
+#[derive(Debug)]
+pub struct Mount {
+    pub dialect: Dialect,
+    pub gate: Gate,
+    pub origins: OriginPolicy,
+    /// Whether permessage-deflate is accepted when it is offered.
+    pub deflate: bool,
+    /// Between two requests on one HTTP connection.
+    pub http: HttpLimits,
+}
+
+/// Everything that is decided before there is a connection.
+#[derive(Debug)]
+pub struct Door {
+    pub mounts: Vec<Mount>,
+    pub trusted_proxies: Vec<IpNet>,
+    /// Pages that may read REST answers.
+    pub rest_origins: OriginPolicy,
+    /// For sockets that all dialects share.
+    pub http: HttpLimits,
+    pub site: Site,
+}
+
+/// What an upgrade has been promised.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub variant: Variant,
+    pub peer: Peer,
+}
+
+impl Door {
+    /// The way into a dialect, where this build serves it.
+    fn mount(&self, dialect: Dialect) -> Option<&Mount> {
+        self.mounts.iter().find(|m| m.dialect == dialect)
+    }
+
+    /// The bounds of the HTTP phase on a socket.
+    pub(super) fn http_limits(&self, of: Option<Dialect>) -> HttpLimits {
+        of.and_then(|dialect| self.mount(dialect)).map_or(self.http, |m| m.http)
+    }
+
+    /// Whether the server is going down.
+    pub fn is_shut(&self) -> bool {
+        self.mounts.iter().any(|m| m.gate.is_shut())
+    }
+
+    /// Lets nobody in any more.
+    pub fn shut(&self) {
+        self.mounts.iter().for_each(|m| m.gate.shut());
+    }
+}
+
+/// Answers one request. `of`: the dialect of the listening socket; `None`: all share it.
+pub(super) async fn handle(
+    shard: Rc<Shard>,
+    of: Option<Dialect>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Answer<Ticket> {
+    let address = client_address(peer, request.headers(), &shard.door.trusted_proxies);
+    if handshake::asks_for_websocket(request.headers()) {
+        return match upgrade(&shard, of, address, &request) {
+            Ok((response, ticket)) => Answer::Upgrade(response, ticket),
+            Err((cause, response)) => {
+                shard.core.borrow().counters().upgrades_refused.of(cause).inc();
+                tracing::info!(ip = %address, status = response.status().as_u16(), "upgrade refused");
+                Answer::Response(response)
+            }
+        };
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = rest(&shard, of, address, request).await;
+    allow_origin(&shard.door.rest_origins, origin.as_ref(), response.headers_mut());
+    let class = StatusClass::of(response.status().as_u16());
+    shard.core.borrow().counters().http_requests.of(class).inc();
+    Answer::Response(response)
+}
+
+type Turn = (UpgradeRefusal, Response<Body>);
+
+fn upgrade(
+    shard: &Shard,
+    of: Option<Dialect>,
+    address: IpAddr,
+    request: &Request<Incoming>,
+) -> Result<(Response<Body>, Ticket), Turn> {
+    let headers = request.headers();
+    let bad = |status, text: &str| (UpgradeRefusal::BadRequest, respond(status, format!("{text}\n")));
+    let upgrade = handshake::check(request.method(), request.version(), headers).map_err(|refusal| {
+        let mut response = respond(refusal.status, format!("{}\n", refusal.reason));
+        for (name, value) in refusal.headers() {
+            response.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
+        (UpgradeRefusal::BadRequest, response)
+    })?;
+    let dialect = of.or_else(|| mounted(request.uri(), &upgrade.protocols));
+    let mount = dialect.and_then(|d| shard.door.mount(d));
+    let mount = mount.ok_or_else(|| bad(StatusCode::NOT_FOUND, "no dialect is served here"))?;
+    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    // An Origin that is no text is nobody's.
+    let origin = headers.get(header::ORIGIN).map(|v| v.to_str().unwrap_or(""));
+    if !mount.origins.allows(origin, text(header::HOST)) {
+        return Err((UpgradeRefusal::Origin, respond(StatusCode::FORBIDDEN, "origin not allowed\n")));
+    }
+    let place = mount.gate.enter(address).map_err(turned_away)?;
+    let deflate = upgrade.deflate.filter(|_| mount.deflate);
+    let mut response = respond(StatusCode::SWITCHING_PROTOCOLS, "");
+    let answer = response.headers_mut();
+    answer.clear();
+    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    put(answer, header::SEC_WEBSOCKET_ACCEPT, &upgrade.accept);
+    if let Some(deflate) = deflate {
+        put(answer, header::SEC_WEBSOCKET_EXTENSIONS, &deflate.header_value());
+    }
+    if let Some(protocol) = upgrade.protocols.iter().find(|p| protocol_of(mount.dialect) == **p) {
+        put(answer, header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    let variant = Variant { dialect: mount.dialect, deflate: deflate.is_some() };
+    Ok((response, Ticket { variant, peer: Peer { address, place: Some(place) } }))
+}
+
+fn put(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn turned_away(why: Turned) -> Turn {
+    let (cause, status, text, retry) = match why {
+        Turned::Draining => (UpgradeRefusal::Draining, 503, "the server is going down\n", "1"),
+        Turned::Total => (UpgradeRefusal::TotalLimit, 503, "too many connections\n", "5"),
+        Turned::Address => (UpgradeRefusal::AddressLimit, 429, "too many connections from this address\n", "5"),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = respond(status, text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(retry));
+    (cause, response)
+}
+
+/// The subprotocol that names a dialect.
+fn protocol_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Tusk => "lanecast.tusk",
+        Dialect::Echo => "lanecast.echo",
+    }
+}
+
+/// Which dialect is meant on a socket that all share: prefix, subprotocol, query, path; the first that
+/// says anything decides.
+fn mounted(uri: &Uri, protocols: &[&str]) -> Option<Dialect> {
+    let path = uri.path();
+    if path == "/tusk" || path.starts_with("/tusk/") {
+        return Some(Dialect::Tusk);
+    }
+    if let Some(named) = protocols.iter().find(|p| p.starts_with("lanecast.")) {
+        return (protocol_of(Dialect::Tusk) == *named).then_some(Dialect::Tusk);
+    }
+    let query = uri.query().unwrap_or_default();
+    if let Some(named) = query.split('&').find_map(|pair| pair.strip_prefix("dialect=")) {
+        return (named == Dialect::Tusk.name()).then_some(Dialect::Tusk);
+    }
+    (path == "/").then_some(Dialect::Tusk)
+}
+
+async fn rest(shard: &Rc<Shard>, of: Option<Dialect>, address: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    // The dialect's own paths are also found under its prefix where several share a socket.
+    let path = match of {
+        None => path.strip_prefix("/tusk").filter(|p| p.starts_with('/')).unwrap_or(path),
+        Some(_) => path,
+    };
+    if head.method == Method::OPTIONS {
+        return preflight(&shard.door.rest_origins, &head.headers);
+    }
+    let (route, name) = match api::find(&head.method, path) {
+        api::Found::Route(route, name) => (route, name),
+        api::Found::OtherMethods(allowed) => {
+            let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} here\n"));
+            put(response.headers_mut(), header::ALLOW, &allowed);
+            return response;
+        }
+        api::Found::Nothing => return respond(StatusCode::NOT_FOUND, "nothing here\n"),
+    };
+    let body = match read_body(body, &shard.door.site).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let asked = Asked { path, headers: &head.headers, address, body: &body, name };
+    api::handle(route, &asked, &**shard, &shard.door.site).await
+}
+
+/// The whole body, within its limits of size and time.
+async fn read_body(body: Incoming, site: &Site) -> Result<Bytes, Response<Body>> {
+    let reading = Limited::new(body, site.max_body_bytes).collect();
+    match tokio::time::timeout(site.body_timeout, reading).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let text = format!("the body is longer than {} bytes", site.max_body_bytes);
+            Err(api::refused(&Refusal::with(Code::TooLarge, text)))
+        }
+        Ok(Err(_)) => Err(respond(StatusCode::BAD_REQUEST, "the body did not arrive\n")),
+        Err(_) => Err(respond(StatusCode::REQUEST_TIMEOUT, "the body took too long\n")),
+    }
+}
+
+fn preflight(origins: &OriginPolicy, headers: &HeaderMap) -> Response<Body> {
+    let mut response = respond(StatusCode::NO_CONTENT, "");
+    let answer = response.headers_mut();
+    answer.clear();
+    if headers.get(header::ORIGIN).and_then(|o| o.to_str().ok()).is_some_and(|o| origins.allows(Some(o), None)) {
+        let methods = HeaderValue::from_static("GET, POST, DELETE");
+        answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        let names = HeaderValue::from_static("authorization, content-type");
+        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
+        answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    }
+    response
+}
+
+/// Lets a page of an allowed origin read the answer (Fetch standard, CORS protocol).
+fn allow_origin(origins: &OriginPolicy, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
+    let Some(origin) = origin else { return };
+    if *origins == OriginPolicy::Any {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    } else if origin.to_str().is_ok_and(|o| origins.allows(Some(o), None)) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        answer.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_shared_socket_the_first_sign_decides() {
+        for (uri, protocols, want) in [
+            ("/", vec![], true),
+            ("/tusk", vec![], true),
+            ("/tusk/any/where", vec!["lanecast.gator"], true),
+            ("/x", vec!["chat", "lanecast.tusk"], true),
+            ("/", vec!["lanecast.gator"], false),
+            ("/x?dialect=tusk", vec![], true),
+            ("/?a=b&dialect=gator", vec![], false),
+            ("/tuskless", vec![], false),
+            ("/ws", vec![], false),
+            ("/no/such/page", vec![], false),
+        ] {
+            let uri: Uri = uri.parse().expect("a uri");
+            assert_eq!(mounted(&uri, &protocols).is_some(), want, "{uri} {protocols:?}");
+        }
+    }
+}

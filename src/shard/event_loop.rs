@@ -1,0 +1,222 @@
+//! A shard on its thread: the tasks around the core, and the turns they make it take.
+//!
+//! Five kinds of task share the thread: one accepts on each listening socket, one reads each connection, one
+//! handles what comes by lane, one ends each turn (and runs after all that were ready in it), one lets time
+//! pass. None of them holds the core across an await.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+use tokio::sync::Notify as Signal;
+use tokio::task::{LocalSet, spawn_local, yield_now};
+use tracing::{info, warn};
+
+use super::core::Core;
+use super::door::{self, Door, Ticket};
+use super::reader::ReaderTask;
+use super::shared::Shared;
+use super::wake::EventFd;
+use crate::fanout::Delivery;
+use crate::lane::Port;
+use crate::model::{CloseReason, Command, Dialect};
+use crate::net::{Upgraded, serve};
+use crate::telemetry::Writer;
+use crate::ws::Inflater;
+
+/// How long accepting rests when the process has no descriptor left. Others must close first.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// What the process tells its shards.
+#[derive(Clone, Copy, Debug)]
+pub enum Control {
+    /// Accept nobody more, close everybody within that time, then end.
+    Drain(Duration),
+    /// End at once.
+    Stop,
+}
+
+/// All that a shard is started with.
+#[derive(Debug)]
+pub struct Launch {
+    pub port: Port<Command, Delivery, EventFd>,
+    /// What the shard's bell rings.
+    pub bell: OwnedFd,
+    pub shared: Arc<Shared>,
+    pub door: Arc<Door>,
+    pub counters: Writer,
+    pub listeners: Vec<(TcpListener, Option<Dialect>)>,
+    pub control: flume::Receiver<Control>,
+}
+
+/// One shard's thread-local whole.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub core: RefCell<Core<EventFd>>,
+    /// The one buffer into which all sockets of the shard are read.
+    pub buffer: RefCell<Box<[u8]>>,
+    pub inflater: RefCell<Inflater>,
+    pub shared: Arc<Shared>,
+    pub door: Arc<Door>,
+    /// Something is due earlier than the timer was set for.
+    earlier: Signal,
+}
+
+/// Runs a shard on this thread until it is told to end.
+///
+/// # Errors
+/// The runtime or the sockets cannot be set up.
+pub fn run(launch: Launch) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    runtime.block_on(local.run_until(live(launch)))
+}
+
+async fn live(launch: Launch) -> io::Result<()> {
+    let Launch { port, bell, shared, door, counters, listeners, control } = launch;
+    let buffer = vec![0; shared.read_buffer].into_boxed_slice();
+    let shard = Rc::new(Shard {
+        core: RefCell::new(Core::new(port, shared.clone(), counters)),
+        buffer: RefCell::new(buffer),
+        inflater: RefCell::new(Inflater::new()),
+        shared,
+        door,
+        earlier: Signal::new(),
+    });
+    let bell = AsyncFd::with_interest(bell, Interest::READABLE)?;
+    spawn_local(end_turns(shard.clone()));
+    spawn_local(answer_bell(shard.clone(), bell));
+    spawn_local(pass_time(shard.clone()));
+    let mut accepting = Vec::new();
+    for (listener, dialect) in listeners {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        accepting.push(spawn_local(accept(shard.clone(), listener, dialect)));
+    }
+    match control.recv_async().await {
+        Ok(Control::Drain(over)) => {
+            accepting.iter().for_each(tokio::task::JoinHandle::abort);
+            tokio::select! {
+                () = drain(&shard, over) => {}
+                // A second word ends it at once.
+                _ = control.recv_async() => {}
+            }
+        }
+        Ok(Control::Stop) | Err(_) => {}
+    }
+    Ok(())
+}
+
+/// Ends the turn after everything that was ready in it has run.
+async fn end_turns(shard: Rc<Shard>) {
+    let mut timer_at = None;
+    poll_fn(|cx| {
+        let mut core = shard.core.borrow_mut();
+        if core.turn_is_due(cx.waker()) {
+            core.end_turn();
+            let next = core.next_tick_ms();
+            if next.is_some() && timer_at.is_none_or(|at| next.is_some_and(|n| n < at)) {
+                shard.earlier.notify_one();
+            }
+            timer_at = next;
+        }
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+/// Handles what other shards sent, when they ring.
+async fn answer_bell(shard: Rc<Shard>, bell: AsyncFd<OwnedFd>) {
+    loop {
+        let Ok(mut ready) = bell.readable().await else { return };
+        // Never read: each ring is an edge of its own, and one that comes from here on sets it ready again.
+        ready.clear_ready();
+        while shard.core.borrow_mut().pump() {
+            yield_now().await;
+        }
+    }
+}
+
+/// Lets time pass, and sleeps while nothing is to come.
+async fn pass_time(shard: Rc<Shard>) {
+    loop {
+        let next = shard.core.borrow().next_tick_ms();
+        let Some(at) = next else {
+            shard.earlier.notified().await;
+            continue;
+        };
+        let now = shard.shared.clock.now().mono_ms;
+        if at > now {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(at - now)) => {}
+                () = shard.earlier.notified() => continue,
+            }
+        }
+        shard.core.borrow_mut().tick();
+    }
+}
+
+async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, dialect: Option<Dialect>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                spawn_local(greet(shard.clone(), socket, peer, dialect));
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept; resting");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+/// The HTTP phase of a socket; when it ends in an upgrade, the connection goes on in a task of its own, so
+/// that this larger one's memory is freed.
+async fn greet(shard: Rc<Shard>, socket: TcpStream, peer: SocketAddr, of: Option<Dialect>) {
+    let limits = shard.door.http_limits(of);
+    let handle = |request| door::handle(shard.clone(), of, peer.ip(), request);
+    if let Some(upgraded) = serve(socket, limits, handle).await {
+        open(&shard, upgraded);
+    }
+}
+
+fn open(shard: &Rc<Shard>, upgraded: Upgraded<Ticket>) {
+    let Upgraded { socket, early, ticket } = upgraded;
+    let (read, write) = socket.into_split();
+    let variant = ticket.variant;
+    let key = shard.core.borrow_mut().open(variant, Some(write), ticket.peer);
+    let mut task = ReaderTask::new(shard.clone(), read, key, variant);
+    task.feed_early(&mut early.to_vec());
+    spawn_local(task);
+}
+
+/// Closes everybody, spread over the time given, and waits until they are gone or the time is up.
+async fn drain(shard: &Rc<Shard>, over: Duration) {
+    let keys = shard.core.borrow().open_keys();
+    let end = tokio::time::Instant::now() + over + CLOSING_GRACE;
+    if !keys.is_empty() {
+        info!(shard = shard.core.borrow().index(), connections = keys.len(), "draining");
+        // In the first half of the time, so that the last ones can still answer.
+        let step = over.div_f64(2.0 * keys.len() as f64);
+        for key in keys {
+            shard.core.borrow_mut().close(key, CloseReason::Drain);
+            tokio::time::sleep(step).await;
+        }
+    }
+    while shard.core.borrow().connections() > 0 && tokio::time::Instant::now() < end {
+        tokio::time::sleep(DRAIN_POLL).await;
+    }
+}
+
+/// Beyond the drain time, for the last closing handshakes.
+const CLOSING_GRACE: Duration = Duration::from_millis(500);
+/// How often a draining shard looks whether everybody is gone.
+const DRAIN_POLL: Duration = Duration::from_millis(10);
