@@ -38,7 +38,7 @@ pub fn stats(site: &Site) -> Value {
 
 fn shown(room: &RoomInfo) -> Value {
     json!({
-        "name": room.name,
+        "name": *room.name,
         "member_count": room.member_count,
         "max_members": room.max_members,
         "public": room.public,

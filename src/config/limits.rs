@@ -148,10 +148,23 @@ pub const FLUSH_FRAMES: Bound =
     count("frames", 64, 1, 1024, "beyond it a call gains nothing; writev takes at most 1024 (IOV_MAX)")
         .costing("16 bytes of stack per frame, per flush");
 
+/// The shortest message that is compressed.
+pub const COMPRESS_MIN_BYTES: Bound =
+    bytes(256, 1, MIB, "a shorter message gains less than the time it costs: the dictionary starts empty");
+/// Private messages of one absent user.
+pub const OFFLINE_MESSAGES: Bound = count("messages", 100, 1, 10_000, "the documents' queue of 100")
+    .costing("the message and some 100 bytes each, per user with messages waiting");
+/// Private messages of all absent users of a shard.
+pub const OFFLINE_MESSAGES_TOTAL: Bound =
+    count("messages", 100_000, 1, MANY, "names cost nothing, so their number must")
+        .costing("the message and some 100 bytes each, per shard");
+
 // ---- Bounds that nobody configures -------------------------------------------------------------
 
 /// The longest header of a frame a server sends.
 pub const FRAME_HEADER_BYTES: u64 = 10;
+/// A message of an `echo` listener, which is for diagnosis: the largest of the conformance suite.
+pub const ECHO_MESSAGE_BYTES: u64 = 16 * MIB;
 /// What a Tusk frame may have beyond `max_message_size`: type, room and quotes around a message.
 pub const TUSK_ENVELOPE_BYTES: u64 = 256;
 /// Size of a Tusk `auth` frame: a JWT with roles and permissions.

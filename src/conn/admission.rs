@@ -56,7 +56,6 @@ mod tests {
             dialect: Dialect::Tusk,
             realm: RealmId(0),
             require_auth,
-            open: !require_auth,
             messages: Default::default(),
             pings: Default::default(),
             max_rooms_per_user: 0,

@@ -20,8 +20,6 @@ pub struct Rules {
     pub realm: RealmId,
     /// Nothing but authentication and heartbeats before a credential was accepted.
     pub require_auth: bool,
-    /// Without a credential a connection acts as a guest with a name of its own.
-    pub open: bool,
     pub messages: Budget,
     /// Heartbeats have their own budget, so that a storm of them cannot starve the talk (T10).
     pub pings: Budget,

@@ -92,7 +92,7 @@ async fn live(launch: Launch) -> io::Result<()> {
         door,
         earlier: Signal::new(),
     });
-    let bell = AsyncFd::with_interest(bell, Interest::READABLE)?;
+    let bell = AsyncFd::register_with_interest(bell, Interest::READABLE)?;
     spawn_local(end_turns(shard.clone()));
     spawn_local(answer_bell(shard.clone(), bell));
     spawn_local(pass_time(shard.clone()));

@@ -43,7 +43,7 @@ pub fn encode_reply(reply: &Reply, out: &mut BytesMut) -> bool {
             if *queued { frame.yes("queued").end() } else { frame.end() }
         }
         Reply::Delivered { id } => Frame::begin("message_delivered", out).word("id", id).end(),
-        Reply::Refused(refusal) => error(&refusal.text, out),
+        Reply::Refused(refusal) | Reply::Denied(refusal) => error(&refusal.text, out),
         Reply::Attached { .. } | Reply::Claimed { .. } | Reply::Rooms(_) | Reply::Done => return false,
     }
     true

@@ -11,7 +11,7 @@ use crate::ws::frame::{GAP, put_header};
 /// What is kept of the output buffer between frames, in bytes.
 const KEPT_MAX: usize = 64 * 1024;
 
-/// Makes compressed frames. Costs nothing before the first one, some 200 KiB from then on.
+/// Makes compressed frames. Costs nothing before the first one, some 260 KiB from then on.
 #[derive(Debug)]
 pub struct Deflater {
     level: Compression,
