@@ -73,7 +73,8 @@ pub struct Target {
     #[arg(long, global = true, value_name = "K", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub parallel: u32,
 
-    /// Process of the server, for its CPU time and memory from /proc; repeat to add up several
+    /// Process of the server, for its CPU time (to 10 ms) and memory from /proc; repeat to add up several.
+    /// Memory per connection is growth since before the first one, so it wants a server just started
     #[arg(long, global = true, value_name = "PID")]
     pub server_pid: Vec<u32>,
 }

@@ -33,7 +33,8 @@ pub struct Outcome {
     pub memory: Option<(u64, u64)>,
 }
 
-/// Runs the plan on the workers. Errors: the server's process cannot be read, or a thread not be started.
+/// Runs the plan on the workers. Errors: the server's process cannot be read before the start. If it ends
+/// later, that is an error in the tally, and what was measured until then is kept.
 pub async fn drive(
     run: &Arc<Run>,
     workers: &[Worker],
@@ -46,15 +47,22 @@ pub async fn drive(
     interrupt.or(run.connected.complete(!run.plan.tolerant)).await;
     let (complete, connected) = (run.connected.all_done(), run.connected.done());
     // A storm has nothing to hold: its connections join no room.
-    let result =
+    let cpu =
         if complete && run.plan.shape.rooms > 0 { measure(run, probe, interrupt).await } else { Ok(None) };
     let after = probe.map(Probe::pss_bytes).transpose();
     run.enter(Phase::Close);
     while connections.join_next().await.is_some() {}
 
-    let cpu = result?;
     let mut tally = Tally::new();
     workers.iter().for_each(|worker| tally.merge(&worker.tally.lock()));
+    let cpu = cpu.unwrap_or_else(|reason| {
+        tally.error(reason);
+        None
+    });
+    let after = after.unwrap_or_else(|reason| {
+        tally.error(reason);
+        None
+    });
     let measured_ns = if run.start_ns() == 0 { 0 } else { run.span.end_ns() - run.span.start_ns() };
     Ok(Outcome {
         complete,
@@ -63,7 +71,7 @@ pub async fn drive(
         connecting: Duration::from_nanos(tally.last_setup_ns.saturating_sub(begun_ns)),
         measured: Duration::from_nanos(measured_ns),
         cpu,
-        memory: before.zip(after?),
+        memory: before.zip(after),
         tally,
     })
 }
@@ -78,24 +86,29 @@ fn connect_all(run: &Arc<Run>, workers: &[Worker]) -> JoinSet<()> {
 }
 
 /// Publishes, or holds if nobody does, for warm-up and measured span; then waits for what is under way.
-/// SIGINT cuts it short. Gives the server's CPU time in the span.
+/// SIGINT cuts it short. Gives the server's CPU time in the span. Errors: the server's process cannot be
+/// read, or a thread not be started.
 async fn measure(
     run: &Arc<Run>,
     probe: Option<&Probe>,
     interrupt: &Interrupt,
 ) -> Result<Option<Cpu>, String> {
     run.start_publishing();
-    let metronome = start_metronome(run)?;
-    let cpu = |probe: Option<&Probe>| probe.map(Probe::cpu).transpose();
+    let metronome = start_metronome(run);
+    if metronome.is_err() {
+        run.cut();
+    }
+    let cpu = || probe.map(Probe::cpu).transpose();
     interrupt.or(sleep_until(run.clock.instant(run.span.start_ns()))).await;
-    let first = cpu(probe)?;
+    let first = cpu();
     interrupt.or(sleep_until(run.clock.instant(run.span.end_ns()))).await;
-    let last = cpu(probe)?;
+    let last = cpu();
     run.cut();
     // Every publisher gives up by its own limits, so this ends.
     run.published.complete(false).await;
-    drop(metronome);
-    Ok(last.zip(first).map(|(last, first)| last.since(first)))
+    // Drops the metronome, which ends its thread.
+    metronome?;
+    Ok(last?.zip(first?).map(|(last, first)| last.since(first)))
 }
 
 fn start_metronome(run: &Arc<Run>) -> Result<Option<Metronome>, String> {

@@ -155,7 +155,7 @@ impl<'a> Report<'a> {
         line(out, "pacing", &format!("{pace}, {} B, measured {}", self.plan.size, time(outcome.measured)));
         line(out, "sent", &tally.sent.to_string());
         let rate = outcome.metric(Metric::DeliveriesPerS).unwrap_or(0.0);
-        line(out, "delivered", &format!("{}, {rate:.0}/s", tally.deliveries));
+        line(out, "delivered", &format!("{} in all, {rate:.0}/s measured", tally.deliveries));
         histogram(out, "latency", &tally.latency);
         histogram(out, "send lag", &tally.send_lag);
         line(

@@ -34,7 +34,7 @@ fn run(server: &RoomServer, line: &str) -> Verdict {
 }
 
 /// Three members, four messages in flight, so that a later message shows what became of an earlier one.
-const FANOUT: &str = "fanout --subscribers 2 --window 4 --secs 0.3 --warmup 0.1 --timeout 0.5";
+const FANOUT: &str = "fanout --subscribers 2 --window 4 --secs 0.3 --warmup 0.1 --timeout 2";
 
 fn count(report: &Value, name: &str) -> u64 {
     report[name].as_u64().unwrap_or_else(|| panic!("{name} in {report}"))
@@ -227,6 +227,23 @@ fn memory_and_cpu_come_from_the_servers_process() {
     let server = &verdict.report["server"];
     assert!(server["pss_after_bytes"].as_u64() > Some(0), "{server}");
     assert!(server["cpu_ns_per_delivery"].as_f64() > Some(0.0), "{server}");
+}
+
+#[test]
+fn a_server_process_that_ends_is_an_error_and_the_figures_stay() {
+    let server = RoomServer::start(Fault::None);
+    // Stands for the server's process, since the real one is the test's own.
+    let mut process = Command::new("sleep").arg("600").spawn().expect("sleep");
+    let line = format!("fanout --subscribers 2 --secs 0.5 --warmup 0 --server-pid {}", process.id());
+    let child = command(&server, &line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    server.published.recv().expect("the run goes on");
+    process.kill().expect("ours");
+    process.wait().expect("reaped");
+    let verdict = verdict(child.wait_with_output().expect("ends"));
+    assert_eq!(verdict.code, 1, "{}", verdict.report);
+    assert!(count(&verdict.report, "deliveries") > 0);
+    assert!(verdict.report["reasons"].to_string().contains("/proc/"), "{}", verdict.report);
+    assert!(verdict.report["server"]["pss_after_bytes"].is_null());
 }
 
 #[test]
