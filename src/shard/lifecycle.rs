@@ -261,6 +261,3 @@ fn join_text_frames(
     }
     out
 }
-
-/// Late by at most this much; the loop's timer need not be finer.
-pub const TIMER_GRAIN_MS: u64 = TICK_MS;
