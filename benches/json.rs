@@ -1,4 +1,11 @@
 //! Reading and writing one Tusk message: ours beside what serde_json does with the same text.
+//!
+//! What simd-json is worth on small messages: against serde_json's borrowed structs nothing at 60 bytes, nor at 1 KiB
+//! of plain text (within a tenth either way); a tenth at 200 bytes, a fifth where strings have escapes, since those are
+//! undone in place and not in a new allocation. Against `serde_json::Value` it takes half the time at 60 and 200 bytes.
+//! Most of its time is fixed or linear work ahead of any field: a padded copy and the scan for structure. It stays
+//! because the tape answers what a derived struct does not (the last of equal keys, which field has a wrong type)
+//! without an allocation per message. The encoder's gain is larger: one pass for both escapes, chunks copied whole.
 
 use std::borrow::Cow;
 use std::hint::black_box;

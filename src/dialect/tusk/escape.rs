@@ -20,10 +20,14 @@ pub fn html(text: &str, out: &mut BytesMut) {
 
 /// How many bytes `text` has after the escaping of HTML; that is what the limit on messages counts (ruling T8).
 pub fn html_len(text: &str) -> usize {
-    // A byte grows by 5 at most, so the growth of 48 fits the byte that vectors add up in.
-    let grown = |chunk: &[u8]| usize::from(chunk.iter().map(|b| growth(*b)).sum::<u8>());
-    text.len() + text.as_bytes().chunks(48).map(grown).sum::<usize>()
+    let (chunks, tail) = text.as_bytes().as_chunks::<CHUNK>();
+    // A byte grows by 5 at most, so the growth of a chunk fits the byte that vectors add up in.
+    let grown = |bytes: &[u8]| usize::from(bytes.iter().map(|b| growth(*b)).sum::<u8>());
+    text.len() + chunks.iter().map(|chunk| grown(chunk)).sum::<usize>() + grown(tail)
 }
+
+/// The most that one byte becomes in HTML.
+pub const HTML_GROWTH_MAX: usize = 6;
 
 fn growth(byte: u8) -> u8 {
     let and = u8::from(byte == b'&') * 4;
@@ -34,7 +38,8 @@ fn growth(byte: u8) -> u8 {
 
 fn append<const HTML: bool>(mut rest: &[u8], table: &Table, out: &mut BytesMut) {
     while !rest.is_empty() {
-        let plain = rest.chunks_exact(CHUNK).take_while(|chunk| is_plain::<HTML>(chunk)).count() * CHUNK;
+        let (chunks, _) = rest.as_chunks::<CHUNK>();
+        let plain = chunks.iter().take_while(|chunk| is_plain::<HTML>(chunk)).count() * CHUNK;
         out.extend_from_slice(&rest[..plain]);
         let mixed = &rest[plain..rest.len().min(plain + CHUNK)];
         append_mixed(mixed, table, out);
@@ -42,7 +47,7 @@ fn append<const HTML: bool>(mut rest: &[u8], table: &Table, out: &mut BytesMut) 
     }
 }
 
-fn is_plain<const HTML: bool>(chunk: &[u8]) -> bool {
+fn is_plain<const HTML: bool>(chunk: &[u8; CHUNK]) -> bool {
     !chunk.iter().fold(false, |any, b| any | is_special::<HTML>(*b))
 }
 
