@@ -2,7 +2,7 @@
 //!
 //! The sentences are those of the document's own server where it has one (ruling T1); others name the field.
 
-use super::html_len;
+use super::escape::{HTML_GROWTH_MAX, html_len};
 use crate::dialect::fields::{Fields, must_be};
 use crate::dialect::{JsonScratch, Request};
 use crate::model::{Code, MessageId, Refusal, RoomSettings, Status};
@@ -171,6 +171,11 @@ fn name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<Option<&'a str>, Ref
 /// The text of a message; empty counts as absent.
 fn body<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Option<&'a str>, Refusal> {
     let text = message.text("message")?.filter(|text| !text.is_empty());
+    let raw = text.map_or(0, str::len);
+    if !exceeds(raw.saturating_mul(HTML_GROWTH_MAX), limits.max_text) {
+        // Fits however it is escaped: most messages need no counting.
+        return Ok(text);
+    }
     let len = text.map_or(0, html_len);
     if exceeds(len, limits.max_text) {
         let said = format!(

@@ -7,6 +7,13 @@ use bytes::BytesMut;
 use super::escape::{html, json};
 use crate::model::{ConnKey, Dialect, Event, Principal, Reply};
 
+/// A key with its punctuation, so that it is copied in one piece. Keys are ours and need no escape.
+macro_rules! key {
+    ($key:literal) => {
+        concat!(",\"", $key, "\":")
+    };
+}
+
 /// Appends an event. `false`: Tusk has no words for it, and nothing was written.
 pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
     match event {
@@ -14,12 +21,13 @@ pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
         Event::Joined { room, user } => membership("user_joined", room, user, out),
         Event::Left { room, user } => membership("user_left", room, user, out),
         Event::Presence { user, status, at_ms } => {
-            let frame =
-                Frame::begin("presence_update", out).name("userId", user).name("status", status.as_str());
+            let frame = Frame::begin("presence_update", out)
+                .name(key!("userId"), user)
+                .name(key!("status"), status.as_str());
             frame.at(at_ms / 1000).end();
         }
         Event::Direct { id, from, text, at_ms } => {
-            let frame = Frame::begin("private_message", out).word("id", id).name("from", from);
+            let frame = Frame::begin("private_message", out).word(key!("id"), id).name(key!("from"), from);
             frame.message(text).at(at_ms / 1000).end();
         }
         Event::Custom { dialect: Dialect::Tusk, json } => out.extend_from_slice(json.as_bytes()),
@@ -31,18 +39,18 @@ pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
 /// Appends a reply. `false`: Tusk says nothing to it, and nothing was written.
 pub fn encode_reply(reply: &Reply, out: &mut BytesMut) -> bool {
     match reply {
-        Reply::Joined { room, .. } => Frame::begin("room_joined", out).name("room", room).end(),
-        Reply::Left { room } => Frame::begin("room_left", out).name("room", room).end(),
+        Reply::Joined { room, .. } => Frame::begin("room_joined", out).name(key!("room"), room).end(),
+        Reply::Left { room } => Frame::begin("room_left", out).name(key!("room"), room).end(),
         Reply::Room { info, created: true } => {
-            Frame::begin("room_created", out).name("room", &info.name).end()
+            Frame::begin("room_created", out).name(key!("room"), &info.name).end()
         }
         // The document's createRoom answers false (TUS-24).
         Reply::Room { created: false, .. } => error("Room already exists", out),
         Reply::Sent { to, id, queued } => {
-            let frame = Frame::begin("message_sent", out).name("to", to).word("id", id);
-            if *queued { frame.yes("queued").end() } else { frame.end() }
+            let frame = Frame::begin("message_sent", out).name(key!("to"), to).word(key!("id"), id);
+            if *queued { frame.yes(key!("queued")).end() } else { frame.end() }
         }
-        Reply::Delivered { id } => Frame::begin("message_delivered", out).word("id", id).end(),
+        Reply::Delivered { id } => Frame::begin("message_delivered", out).word(key!("id"), id).end(),
         Reply::Refused(refusal) | Reply::Denied(refusal) => error(&refusal.text, out),
         Reply::Attached { .. } | Reply::Claimed { .. } | Reply::Rooms(_) | Reply::Done => return false,
     }
@@ -53,37 +61,37 @@ fn room_message(room: &str, from: &str, text: &str, at_ms: u64, out: &mut BytesM
     // One growth at most unless much is escaped: 96 bytes are the rest of the frame.
     out.reserve(room.len() + from.len() + text.len() + 96);
     Frame::begin("room_message", out)
-        .name("room", room)
+        .name(key!("room"), room)
         .message(text)
-        .name("from", from)
+        .name(key!("from"), from)
         .at(at_ms / 1000)
         .end();
 }
 
 fn membership(kind: &'static str, room: &str, user: &str, out: &mut BytesMut) {
-    Frame::begin(kind, out).name("room", room).name("userId", user).end();
+    Frame::begin(kind, out).name(key!("room"), room).name(key!("userId"), user).end();
 }
 
 /// Appends `error`: type and message and nothing else (TUS-23).
 pub fn error(text: &str, out: &mut BytesMut) {
-    Frame::begin("error", out).name("message", text).end();
+    Frame::begin("error", out).name(key!("message"), text).end();
 }
 
 /// Appends `auth_success` (TUS-07). A credential without a username shows the user's id;
 /// `permissions` is there only if the credential had it (ruling T14).
 pub fn auth_success(principal: &Principal, out: &mut BytesMut) {
     let username = principal.username.as_ref().unwrap_or(&principal.user);
-    let frame = Frame::begin("auth_success", out).open("user").first_name("id", &principal.user);
-    let frame = frame.name("username", username).names("roles", &principal.roles);
+    let frame = Frame::begin("auth_success", out).name(",\"user\":{\"id\":", &principal.user);
+    let frame = frame.name(key!("username"), username).names(key!("roles"), &principal.roles);
     match &principal.permissions {
-        Some(permissions) => frame.names("permissions", permissions).close().end(),
+        Some(permissions) => frame.names(key!("permissions"), permissions).close().end(),
         None => frame.close().end(),
     }
 }
 
 /// Appends `auth_failed` (TUS-08).
 pub fn auth_failed(out: &mut BytesMut) {
-    Frame::begin("auth_failed", out).name("message", "Invalid token").end();
+    Frame::begin("auth_failed", out).name(key!("message"), "Invalid token").end();
 }
 
 /// Appends `pong` (TUS-22). Seconds since 1970.
@@ -93,12 +101,12 @@ pub fn pong(at_secs: u64, out: &mut BytesMut) {
 
 /// Appends `welcome` (ruling T2). The id is a string: it has more bits than a JavaScript number.
 pub fn welcome(connection: ConnKey, at_secs: u64, out: &mut BytesMut) {
-    Frame::begin("welcome", out).word("connectionId", connection).at(at_secs).end();
+    Frame::begin("welcome", out).word(key!("connectionId"), connection).at(at_secs).end();
 }
 
 /// Appends `batch` (TUS-64), around payloads that are JSON already, in their order.
 pub fn batch<'p>(payloads: impl IntoIterator<Item = &'p [u8]>, at_secs: u64, out: &mut BytesMut) {
-    let frame = Frame::begin("batch", out).key("messages");
+    let frame = Frame::begin("batch", out).key(key!("messages"));
     frame.0.extend_from_slice(b"[");
     for (n, payload) in payloads.into_iter().enumerate() {
         if n > 0 {
@@ -110,7 +118,7 @@ pub fn batch<'p>(payloads: impl IntoIterator<Item = &'p [u8]>, at_secs: u64, out
     frame.at(at_secs).end();
 }
 
-/// An object being written. Keys are ours and need no escape.
+/// An object being written. Keys come from `key!`.
 struct Frame<'o>(&'o mut BytesMut);
 
 impl<'o> Frame<'o> {
@@ -122,9 +130,7 @@ impl<'o> Frame<'o> {
     }
 
     fn key(self, key: &'static str) -> Self {
-        self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(key.as_bytes());
-        self.0.extend_from_slice(b"\":");
         self
     }
 
@@ -142,7 +148,7 @@ impl<'o> Frame<'o> {
 
     /// The text of a message.
     fn message(self, text: &str) -> Self {
-        self.key("message").quoted(|out| html(text, out))
+        self.key(key!("message")).quoted(|out| html(text, out))
     }
 
     /// Something whose text has only letters and digits.
@@ -171,25 +177,12 @@ impl<'o> Frame<'o> {
     }
 
     fn at(self, secs: u64) -> Self {
-        let frame = self.key("timestamp");
+        let frame = self.key(key!("timestamp"));
         frame.0.extend_from_slice(itoa::Buffer::new().format(secs).as_bytes());
         frame
     }
 
-    fn open(self, key: &'static str) -> Self {
-        let frame = self.key(key);
-        frame.0.extend_from_slice(b"{");
-        frame
-    }
-
-    /// The first field of an object just opened.
-    fn first_name(self, key: &'static str, value: &str) -> Self {
-        self.0.extend_from_slice(b"\"");
-        self.0.extend_from_slice(key.as_bytes());
-        self.0.extend_from_slice(b"\":");
-        self.quoted(|out| json(value, out))
-    }
-
+    /// The end of an object within this one.
     fn close(self) -> Self {
         self.0.extend_from_slice(b"}");
         self

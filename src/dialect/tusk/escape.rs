@@ -1,6 +1,7 @@
-//! Escaping for JSON, and for HTML and JSON at once: plain runs are found many bytes at a time and copied whole.
+//! Escaping for JSON, and for HTML and JSON at once, in one pass.
 //!
-//! HTML is escaped as PHP's `htmlspecialchars(…, ENT_QUOTES)` does (TUS-69): `& < > " '`, once.
+//! HTML is escaped as PHP's `htmlspecialchars(…, ENT_QUOTES)` does (TUS-69): `& < > " '`, once. Chunks without
+//! anything special are found by vector comparisons and copied whole; the others go byte by byte through a table.
 
 use bytes::BytesMut;
 
@@ -9,39 +10,45 @@ const CHUNK: usize = 32;
 
 /// Appends `text` as the inside of a JSON string (RFC 8259 section 7).
 pub fn json(text: &str, out: &mut BytesMut) {
-    append::<false>(text, out);
+    append::<false>(text.as_bytes(), &JSON, out);
 }
 
 /// Appends `text`, HTML-escaped, as the inside of a JSON string.
 pub fn html(text: &str, out: &mut BytesMut) {
-    append::<true>(text, out);
+    append::<true>(text.as_bytes(), &HTML_JSON, out);
 }
 
 /// How many bytes `text` has after the escaping of HTML; that is what the limit on messages counts (ruling T8).
 pub fn html_len(text: &str) -> usize {
-    text.bytes().map(|b| HTML_LEN[usize::from(b)] as usize).sum()
+    let (chunks, tail) = text.as_bytes().as_chunks::<CHUNK>();
+    // A byte grows by 5 at most, so the growth of a chunk fits the byte that vectors add up in.
+    let grown = |bytes: &[u8]| usize::from(bytes.iter().map(|b| growth(*b)).sum::<u8>());
+    text.len() + chunks.iter().map(|chunk| grown(chunk)).sum::<usize>() + grown(tail)
 }
 
-fn append<const HTML: bool>(text: &str, out: &mut BytesMut) {
-    let mut rest = text.as_bytes();
-    out.reserve(rest.len());
-    loop {
-        let (plain, special) = rest.split_at(plain_len::<HTML>(rest));
-        out.extend_from_slice(plain);
-        let Some((&byte, after)) = special.split_first() else { return };
-        append_special::<HTML>(byte, out);
-        rest = after;
+/// The most that one byte becomes in HTML.
+pub const HTML_GROWTH_MAX: usize = 6;
+
+fn growth(byte: u8) -> u8 {
+    let and = u8::from(byte == b'&') * 4;
+    let angle = u8::from((byte == b'<') | (byte == b'>')) * 3;
+    let quote = u8::from((byte == b'"') | (byte == b'\'')) * 5;
+    and + angle + quote
+}
+
+fn append<const HTML: bool>(mut rest: &[u8], table: &Table, out: &mut BytesMut) {
+    while !rest.is_empty() {
+        let (chunks, _) = rest.as_chunks::<CHUNK>();
+        let plain = chunks.iter().take_while(|chunk| is_plain::<HTML>(chunk)).count() * CHUNK;
+        out.extend_from_slice(&rest[..plain]);
+        let mixed = &rest[plain..rest.len().min(plain + CHUNK)];
+        append_mixed(mixed, table, out);
+        rest = &rest[plain + mixed.len()..];
     }
 }
 
-/// The length of the longest beginning that needs no escape.
-fn plain_len<const HTML: bool>(bytes: &[u8]) -> usize {
-    let chunks = bytes.chunks_exact(CHUNK);
-    let whole =
-        chunks.take_while(|chunk| !chunk.iter().fold(false, |any, b| any | is_special::<HTML>(*b))).count();
-    let start = whole * CHUNK;
-    let tail = &bytes[start..];
-    start + tail.iter().position(|b| is_special::<HTML>(*b)).unwrap_or(tail.len())
+fn is_plain<const HTML: bool>(chunk: &[u8; CHUNK]) -> bool {
+    !chunk.iter().fold(false, |any, b| any | is_special::<HTML>(*b))
 }
 
 const fn is_special<const HTML: bool>(byte: u8) -> bool {
@@ -49,26 +56,67 @@ const fn is_special<const HTML: bool>(byte: u8) -> bool {
     json | (HTML & ((byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'\'')))
 }
 
-fn append_special<const HTML: bool>(byte: u8, out: &mut BytesMut) {
-    if HTML && let Some(entity) = entity(byte) {
-        return out.extend_from_slice(entity.as_bytes());
+/// At most `CHUNK` bytes. Eight are stored for each, and the next one overwrites those that are too many.
+fn append_mixed(bytes: &[u8], table: &Table, out: &mut BytesMut) {
+    let mut escaped = [0; CHUNK * ESCAPE_MAX + 8];
+    let mut len = 0;
+    for byte in bytes {
+        let entry = &table[usize::from(*byte)];
+        escaped[len..len + 8].copy_from_slice(entry);
+        len += usize::from(entry[7]);
     }
-    let short = match byte {
-        b'"' => b'"',
-        b'\\' => b'\\',
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0c => b'f',
-        _ => {
+    out.extend_from_slice(&escaped[..len]);
+}
+
+/// The longest escapes: `&quot;`, `&#039;`, `\u001f`.
+const ESCAPE_MAX: usize = 6;
+
+/// What each byte becomes, and in the last place the length of that.
+type Table = [[u8; 8]; 256];
+
+static JSON: Table = table(false);
+static HTML_JSON: Table = table(true);
+
+const fn table(html: bool) -> Table {
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let entity = if html { entity(byte as u8) } else { None };
+        table[byte] = match entity {
+            Some(entity) => entry(entity.as_bytes()),
+            None => json_entry(byte as u8),
+        };
+        byte += 1;
+    }
+    table
+}
+
+const fn entry(escape: &[u8]) -> [u8; 8] {
+    let mut entry = [0; 8];
+    let mut n = 0;
+    while n < escape.len() {
+        entry[n] = escape[n];
+        n += 1;
+    }
+    entry[7] = escape.len() as u8;
+    entry
+}
+
+const fn json_entry(byte: u8) -> [u8; 8] {
+    match byte {
+        b'"' => entry(b"\\\""),
+        b'\\' => entry(b"\\\\"),
+        b'\n' => entry(b"\\n"),
+        b'\r' => entry(b"\\r"),
+        b'\t' => entry(b"\\t"),
+        0x08 => entry(b"\\b"),
+        0x0c => entry(b"\\f"),
+        0..0x20 => {
             const HEX: &[u8; 16] = b"0123456789abcdef";
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            out.extend_from_slice(b"\\u00");
-            return out.extend_from_slice(&digits);
+            entry(&[b'\\', b'u', b'0', b'0', HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]])
         }
-    };
-    out.extend_from_slice(&[b'\\', short]);
+        _ => entry(&[byte]),
+    }
 }
 
 /// What `htmlspecialchars` makes of a byte.
@@ -82,19 +130,6 @@ const fn entity(byte: u8) -> Option<&'static str> {
         _ => None,
     }
 }
-
-/// Bytes that each byte becomes.
-const HTML_LEN: [u8; 256] = {
-    let mut table = [1; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        if let Some(entity) = entity(byte as u8) {
-            table[byte] = entity.len() as u8;
-        }
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {
