@@ -15,12 +15,21 @@ pub trait Backend {
     ///
     /// # Errors
     /// When the server goes down before there is an answer.
-    fn ask(&self, name: ChannelName, op: Op, who: Option<Arc<Principal>>) -> impl Future<Output = Result<Reply, Refusal>>;
+    fn ask(
+        &self,
+        name: ChannelName,
+        op: Op,
+        who: Option<Arc<Principal>>,
+    ) -> impl Future<Output = Result<Reply, Refusal>>;
     /// Asks every shard and gathers the answers.
     ///
     /// # Errors
     /// When one shard does not answer in time.
-    fn ask_all(&self, op: Op, who: Option<Arc<Principal>>) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
+    fn ask_all(
+        &self,
+        op: Op,
+        who: Option<Arc<Principal>>,
+    ) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
     /// Checks a token.
     ///
     /// # Errors
@@ -82,6 +91,11 @@ pub fn tenant_of(who: Option<&Arc<Principal>>) -> Arc<str> {
 }
 
 /// A name in a realm, as who asks means it.
-pub fn channel(realm: RealmId, kind: crate::model::Kind, id: &str, who: Option<&Arc<Principal>>) -> ChannelName {
+pub fn channel(
+    realm: RealmId,
+    kind: crate::model::Kind,
+    id: &str,
+    who: Option<&Arc<Principal>>,
+) -> ChannelName {
     ChannelName { realm, tenant: tenant_of(who), kind, id: id.into() }
 }

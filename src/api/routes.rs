@@ -38,7 +38,13 @@ pub enum Endpoint {
 
 /// Every operation.
 pub const ROUTES: &[Route] = &[
-    Route { method: "GET", path: "/healthz", summary: "The process runs", answers: &[(200, "It does")], action: Endpoint::Healthz },
+    Route {
+        method: "GET",
+        path: "/healthz",
+        summary: "The process runs",
+        answers: &[(200, "It does")],
+        action: Endpoint::Healthz,
+    },
     Route {
         method: "GET",
         path: "/readyz",
@@ -46,11 +52,41 @@ pub const ROUTES: &[Route] = &[
         answers: &[(200, "It did"), (503, "A shard did not answer, or the server is draining")],
         action: Endpoint::Readyz,
     },
-    Route { method: "GET", path: "/metrics", summary: "Figures for Prometheus", answers: &[(200, "Text exposition")], action: Endpoint::Metrics },
-    Route { method: "GET", path: "/openapi.json", summary: "This document", answers: &[(200, "OpenAPI 3.1")], action: Endpoint::OpenApi },
-    Route { method: "GET", path: "/", summary: "A page for people", answers: &[(200, "HTML")], action: Endpoint::Page },
-    Route { method: "GET", path: "/health", summary: "Tusk: health in five figures (TUS-66)", answers: &[(200, "Health")], action: Endpoint::TuskHealth },
-    Route { method: "GET", path: "/stats", summary: "Tusk: statistics in six figures (TUS-65)", answers: &[(200, "Statistics")], action: Endpoint::TuskStats },
+    Route {
+        method: "GET",
+        path: "/metrics",
+        summary: "Figures for Prometheus",
+        answers: &[(200, "Text exposition")],
+        action: Endpoint::Metrics,
+    },
+    Route {
+        method: "GET",
+        path: "/openapi.json",
+        summary: "This document",
+        answers: &[(200, "OpenAPI 3.1")],
+        action: Endpoint::OpenApi,
+    },
+    Route {
+        method: "GET",
+        path: "/",
+        summary: "A page for people",
+        answers: &[(200, "HTML")],
+        action: Endpoint::Page,
+    },
+    Route {
+        method: "GET",
+        path: "/health",
+        summary: "Tusk: health in five figures (TUS-66)",
+        answers: &[(200, "Health")],
+        action: Endpoint::TuskHealth,
+    },
+    Route {
+        method: "GET",
+        path: "/stats",
+        summary: "Tusk: statistics in six figures (TUS-65)",
+        answers: &[(200, "Statistics")],
+        action: Endpoint::TuskStats,
+    },
     Route {
         method: "GET",
         path: "/rooms",
@@ -77,7 +113,11 @@ pub const ROUTES: &[Route] = &[
         method: "GET",
         path: "/rooms/{name}",
         summary: "Tusk: one room (TUS-30)",
-        answers: &[(200, "The room"), (401, "A credential is needed or not valid"), (404, "There is none to be seen")],
+        answers: &[
+            (200, "The room"),
+            (401, "A credential is needed or not valid"),
+            (404, "There is none to be seen"),
+        ],
         action: Endpoint::TuskRoom,
     },
 ];

@@ -48,7 +48,11 @@ fn shown(room: &RoomInfo) -> Value {
 }
 
 /// The rooms that who asks may see, by name.
-pub async fn rooms(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Response<Body>, Refusal> {
+pub async fn rooms(
+    asked: &Asked<'_>,
+    backend: &impl Backend,
+    site: &Site,
+) -> Result<Response<Body>, Refusal> {
     let who = reader(asked, backend, site)?;
     let op = Op::ListRooms { realm: site.tusk, tenant: tenant_of(who.as_ref()) };
     let mut rooms: Vec<RoomInfo> = Vec::new();
@@ -74,7 +78,11 @@ pub async fn room(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Res
 }
 
 /// Makes a room that stays.
-pub async fn create_room(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Response<Body>, Refusal> {
+pub async fn create_room(
+    asked: &Asked<'_>,
+    backend: &impl Backend,
+    site: &Site,
+) -> Result<Response<Body>, Refusal> {
     let who = creator(asked, backend, site)?;
     let (name, settings) = new_room(asked.body)?;
     let name = channel(site.tusk, Kind::Room, &name, who.as_ref());
@@ -116,7 +124,9 @@ fn new_room(body: &[u8]) -> Result<(String, RoomSettings), Refusal> {
     let body: serde_json::Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
     let name = ["name", "room"].iter().find_map(|key| body.get(*key));
     let name = name.and_then(Value::as_str).filter(|n| !n.is_empty() && n.len() <= NAME_MAX);
-    let name = name.ok_or_else(|| Refusal::with(Code::InvalidField, format!("name must be a string of 1 to {NAME_MAX} bytes")))?;
+    let name = name.ok_or_else(|| {
+        Refusal::with(Code::InvalidField, format!("name must be a string of 1 to {NAME_MAX} bytes"))
+    })?;
     let settings = match body.get("settings") {
         None | Some(Value::Null) => &body,
         Some(Value::Object(settings)) => settings,
@@ -145,7 +155,12 @@ fn room_settings(fields: &serde_json::Map<String, Value>) -> Result<RoomSettings
         None => None,
         Some(value) => Some(value.as_str().ok_or_else(|| wrong("password must be a string or null"))?.into()),
     };
-    Ok(RoomSettings { max_members, public: flag("public", true)?, moderated: flag("moderated", false)?, password })
+    Ok(RoomSettings {
+        max_members,
+        public: flag("public", true)?,
+        moderated: flag("moderated", false)?,
+        password,
+    })
 }
 
 /// The schema of the body above.
@@ -169,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_body_is_read_flat_and_nested() {
-        let want = RoomSettings { max_members: 5, public: false, moderated: true, password: Some("p".into()) };
+        let want =
+            RoomSettings { max_members: 5, public: false, moderated: true, password: Some("p".into()) };
         for body in [
             r#"{"name":"r","max_members":5,"public":false,"moderated":true,"password":"p"}"#,
             r#"{"room":"r","settings":{"max_members":5,"public":false,"moderated":true,"password":"p"}}"#,

@@ -66,8 +66,7 @@ impl Room {
         if let Err(refusal) = self.admit(origin.principal.as_deref(), password, cap) {
             return outlet.reply(origin.reply_to, Reply::Denied(refusal));
         }
-        let joined = Event::Joined { room: self.name.clone(), user: origin.user.clone() };
-        outlet.publish(id, &self.interest, None, &joined);
+        self.announce(ask, |room, user| Event::Joined { room, user }, outlet);
         self.interest.add(origin.reply_to.shard(), variant);
         outlet.reply(origin.reply_to, Reply::Joined { channel: id, room: self.name.clone() });
     }
@@ -94,14 +93,26 @@ impl Room {
         self.creator.as_ref().is_some_and(|c| *c == who.user)
     }
 
+    /// Tells the members that a user came or went (T1). A guest is nobody's user: a crowd of them coming back
+    /// after an outage would tell everybody of everybody, and nobody anything.
+    fn announce(
+        &self,
+        ask: Ask<'_>,
+        event: impl FnOnce(Arc<str>, Arc<str>) -> Event,
+        outlet: &mut impl Outlet,
+    ) {
+        if ask.origin.principal.is_some() {
+            outlet.publish(ask.id, &self.interest, None, &event(self.name.clone(), ask.origin.user.clone()));
+        }
+    }
+
     /// Takes a connection out. Unknown ones are ignored: their own shard has already forgotten them.
     pub fn leave(&mut self, ask: Ask<'_>, variant: Variant, quiet: bool, outlet: &mut impl Outlet) {
-        let Ask { id, origin, .. } = ask;
+        let origin = ask.origin;
         if !self.interest.remove(origin.reply_to.shard(), variant) {
             return;
         }
-        let left = Event::Left { room: self.name.clone(), user: origin.user.clone() };
-        outlet.publish(id, &self.interest, None, &left);
+        self.announce(ask, |room, user| Event::Left { room, user }, outlet);
         if !quiet {
             outlet.reply(origin.reply_to, Reply::Left { room: self.name.clone() });
         }

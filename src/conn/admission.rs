@@ -86,7 +86,8 @@ mod tests {
         let plain = principal(&["user"], &[]);
         let admin = principal(&["admin"], &[]);
         let maker = principal(&[], &["create_room"]);
-        let columns = [(None, false), (None, true), (Some(&plain), true), (Some(&admin), true), (Some(&maker), true)];
+        let columns =
+            [(None, false), (None, true), (Some(&plain), true), (Some(&admin), true), (Some(&maker), true)];
         for (action, row) in [
             (Free, "yyyyy"),
             (Look, "yyyyy"),

@@ -126,7 +126,14 @@ mod tests {
 
     #[test]
     fn zero_means_never() {
-        let pace = Pace { opened: 1, heard: 1, blocked_since: 1, incomplete_since: 1, awaits_auth: true, ..Pace::default() };
+        let pace = Pace {
+            opened: 1,
+            heard: 1,
+            blocked_since: 1,
+            incomplete_since: 1,
+            awaits_auth: true,
+            ..Pace::default()
+        };
         assert_eq!(pace.due(u64::MAX / 2, &Times::default()), Due::Later(None));
     }
 }

@@ -130,6 +130,9 @@ impl Extensions {
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<_> = self.handlers.keys().collect();
-        f.debug_struct("Extensions").field("middleware", &self.middleware.len()).field("handlers", &kinds).finish()
+        f.debug_struct("Extensions")
+            .field("middleware", &self.middleware.len())
+            .field("handlers", &kinds)
+            .finish()
     }
 }

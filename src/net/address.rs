@@ -61,7 +61,8 @@ mod tests {
     use hyper::header::HeaderName;
 
     fn seen(peer: &str, headers: &[(&'static str, &str)]) -> String {
-        let trusted: Vec<IpNet> = ["127.0.0.0/8", "10.0.0.0/8"].iter().map(|n| n.parse().expect("a net")).collect();
+        let trusted: Vec<IpNet> =
+            ["127.0.0.0/8", "10.0.0.0/8"].iter().map(|n| n.parse().expect("a net")).collect();
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), value.parse().expect("a value"));

@@ -139,10 +139,12 @@ fn bind_all(config: &Config, shards: usize) -> Result<(Vec<SocketAddr>, Vec<List
     let mut addresses = Vec::new();
     let mut by_shard: Vec<Listeners> = (0..shards).map(|_| Vec::new()).collect();
     for listen in &config.server.listen {
-        let dialect = listen.dialect.and_then(|d| Dialect::ALL.into_iter().find(|o| o.name() == d.to_string()));
+        let dialect =
+            listen.dialect.and_then(|d| Dialect::ALL.into_iter().find(|o| o.name() == d.to_string()));
         let mut address = listen.addr;
         for sockets in &mut by_shard {
-            let socket = net::bind(address, &options).map_err(|source| StartError::Listen { address, source })?;
+            let socket =
+                net::bind(address, &options).map_err(|source| StartError::Listen { address, source })?;
             // The first one may have let the kernel choose the port.
             address = socket.local_addr().map_err(|source| StartError::Listen { address, source })?;
             sockets.push((socket, dialect));
@@ -152,7 +154,12 @@ fn bind_all(config: &Config, shards: usize) -> Result<(Vec<SocketAddr>, Vec<List
     Ok((addresses, by_shard))
 }
 
-fn spawn(shard: usize, cpu: Option<usize>, launch: Launch, end: flume::Sender<()>) -> io::Result<JoinHandle<io::Result<()>>> {
+fn spawn(
+    shard: usize,
+    cpu: Option<usize>,
+    launch: Launch,
+    end: flume::Sender<()>,
+) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
         if let Some(cpu) = cpu {
             if let Err(error) = affinity::pin_to(cpu) {

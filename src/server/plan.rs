@@ -87,7 +87,8 @@ fn tusk_rules(config: &Config) -> Rules {
     let period = limits::TUSK_RATE_WINDOW.as_secs() as u32;
     let limited = |limit: u32| if tusk.enable_rate_limiting { limit } else { 0 };
     // Without a limit on messages there is none on heartbeats either: who lifts one wants no throttle.
-    let pings = if tusk.message_rate_limit.cap().is_none() { 0 } else { limits::TUSK_PINGS_PER_WINDOW as u32 };
+    let pings =
+        if tusk.message_rate_limit.cap().is_none() { 0 } else { limits::TUSK_PINGS_PER_WINDOW as u32 };
     Rules {
         dialect: Dialect::Tusk,
         realm: realm(config, Dialect::Tusk),

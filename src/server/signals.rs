@@ -12,7 +12,12 @@ use crate::shard::Control;
 ///
 /// # Errors
 /// Signals cannot be received.
-pub fn watch(shards: &[flume::Sender<Control>], ended: &flume::Receiver<()>, drain: Duration, shut: impl Fn()) -> io::Result<()> {
+pub fn watch(
+    shards: &[flume::Sender<Control>],
+    ended: &flume::Receiver<()>,
+    drain: Duration,
+    shut: impl Fn(),
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;

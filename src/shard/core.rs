@@ -136,6 +136,12 @@ impl<N: Notify> Core<N> {
         self.conns.get(key.index as usize).filter(|c| c.key == key)
     }
 
+    /// Takes what waits for a connection, for simulations that stand in for its socket.
+    pub fn take_frames(&mut self, key: ConnKey) -> Vec<crate::fanout::Frame> {
+        let conn = self.conns.get_mut(key.index as usize).filter(|c| c.key == key);
+        conn.map_or_else(Vec::new, |c| c.outbox.drain(&mut self.pool))
+    }
+
     pub(super) fn conn_mut(&mut self, key: ConnKey) -> Option<&mut Conn> {
         self.conns.get_mut(key.index as usize).filter(|c| c.key == key)
     }

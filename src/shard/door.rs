@@ -151,7 +151,9 @@ fn turned_away(why: Turned) -> Turn {
     let (cause, status, text, retry) = match why {
         Turned::Draining => (UpgradeRefusal::Draining, 503, "the server is going down\n", "1"),
         Turned::Total => (UpgradeRefusal::TotalLimit, 503, "too many connections\n", "5"),
-        Turned::Address => (UpgradeRefusal::AddressLimit, 429, "too many connections from this address\n", "5"),
+        Turned::Address => {
+            (UpgradeRefusal::AddressLimit, 429, "too many connections from this address\n", "5")
+        }
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut response = respond(status, text);
@@ -184,7 +186,12 @@ fn mounted(uri: &Uri, protocols: &[&str]) -> Option<Dialect> {
     (path == "/").then_some(Dialect::Tusk)
 }
 
-async fn rest(shard: &Rc<Shard>, of: Option<Dialect>, address: IpAddr, request: Request<Incoming>) -> Response<Body> {
+async fn rest(
+    shard: &Rc<Shard>,
+    of: Option<Dialect>,
+    address: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     // The dialect's own paths are also found under its prefix where several share a socket.
@@ -230,7 +237,11 @@ fn preflight(origins: &OriginPolicy, headers: &HeaderMap) -> Response<Body> {
     let mut response = respond(StatusCode::NO_CONTENT, "");
     let answer = response.headers_mut();
     answer.clear();
-    if headers.get(header::ORIGIN).and_then(|o| o.to_str().ok()).is_some_and(|o| origins.allows(Some(o), None)) {
+    if headers
+        .get(header::ORIGIN)
+        .and_then(|o| o.to_str().ok())
+        .is_some_and(|o| origins.allows(Some(o), None))
+    {
         let methods = HeaderValue::from_static("GET, POST, DELETE");
         answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         let names = HeaderValue::from_static("authorization, content-type");

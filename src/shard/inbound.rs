@@ -142,7 +142,12 @@ impl<N: Notify> Core<N> {
     }
 
     /// Takes the message from its budget, and gives it back when it is refused: refused messages do not count.
-    fn within_budget(&mut self, key: ConnKey, request: &Request<'_>, shown: Option<&[u8]>) -> Result<(), Refusal> {
+    fn within_budget(
+        &mut self,
+        key: ConnKey,
+        request: &Request<'_>,
+        shown: Option<&[u8]>,
+    ) -> Result<(), Refusal> {
         let shared = self.shared.clone();
         let now = self.now.unix_secs();
         let Some(conn) = self.conn_mut(key) else { return Ok(()) };
@@ -190,7 +195,8 @@ impl<N: Notify> Core<N> {
         let (verdict, effects) = {
             let peer = self.peer_of(key);
             let verdict = shared.extensions.message(&peer, &Message { kind, body: &body });
-            let handler = shared.extensions.handler(kind).filter(|_| verdict == Verdict::Continue && refused.is_none());
+            let handler =
+                shared.extensions.handler(kind).filter(|_| verdict == Verdict::Continue && refused.is_none());
             (verdict, handler.map(|h| h.handle(&peer, &body)))
         };
         match verdict {

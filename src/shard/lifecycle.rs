@@ -27,8 +27,7 @@ impl<N: Notify> Core<N> {
         let rules = shared.rules(variant.dialect);
         let now = self.now.mono_ms.max(1);
         conn.batching = rules.batch_window > 0;
-        conn.pace =
-            Pace { opened: now, heard: now, awaits_auth: rules.require_auth, ..Pace::default() };
+        conn.pace = Pace { opened: now, heard: now, awaits_auth: rules.require_auth, ..Pace::default() };
         info!(conn = %key, dialect = %variant.dialect, ip = %conn.peer.address, "connection opened");
         self.conns.insert(conn);
         self.counters.connections_open.of(variant.dialect).inc();
@@ -68,7 +67,8 @@ impl<N: Notify> Core<N> {
     fn finish(&mut self, key: ConnKey, reason: CloseReason, frame: bytes::Bytes) {
         self.touch();
         let now = self.now.mono_ms;
-        let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open()) else {
+        let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open())
+        else {
             return;
         };
         conn.phase = Phase::Closing(reason);

@@ -159,7 +159,13 @@ impl<N: Notify> Core<N> {
     }
 
     /// A REST call's command. The answer comes through the receiver; it ends without one when the shard does.
-    pub fn call(&mut self, home: usize, target: Target, op: Op, who: Option<Arc<Principal>>) -> oneshot::Receiver<Reply> {
+    pub fn call(
+        &mut self,
+        home: usize,
+        target: Target,
+        op: Op,
+        who: Option<Arc<Principal>>,
+    ) -> oneshot::Receiver<Reply> {
         self.touch();
         let (answer, receiver) = oneshot::channel();
         self.calls_made = self.calls_made.wrapping_add(1);

@@ -103,11 +103,8 @@ impl<N: Notify> Core<N> {
 
     pub(super) fn ask(&mut self, key: ConnKey, home: usize, target: Target, op: Op) {
         let Some(conn) = self.conn_mut(key) else { return };
-        let origin = Origin {
-            reply_to: ReplyTo::Connection(key),
-            user: conn.name(),
-            principal: conn.who.clone(),
-        };
+        let origin =
+            Origin { reply_to: ReplyTo::Connection(key), user: conn.name(), principal: conn.who.clone() };
         self.send(home, Command { target, origin, op }, Some(key));
     }
 }

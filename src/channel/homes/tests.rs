@@ -102,11 +102,12 @@ fn the_last_place_is_given_and_the_next_is_refused() {
 }
 
 #[test]
-fn joining_is_told_to_those_who_were_there_and_the_room_ends_with_its_last_member() {
+fn a_users_joining_is_told_to_those_who_were_there_and_the_room_ends_with_its_last_member() {
     let mut homes = Homes::new(0, limits());
-    assert_eq!(join(&mut homes, "r", 0, None).events[0].0, 0);
-    let second = join(&mut homes, "r", 1, None);
-    assert_eq!(second.events, vec![(1, None, Event::Joined { room: "r".into(), user: "guest-1".into() })]);
+    assert!(join(&mut homes, "r", 0, None).events.is_empty(), "a guest is nobody's user");
+    let op = Op::Join { variant: VARIANT, password: None };
+    let second = act(&mut homes, named(Kind::Room, "r"), origin(1, Some(principal("u", &[]))), op);
+    assert_eq!(second.events, vec![(1, None, Event::Joined { room: "r".into(), user: "u".into() })]);
     assert_eq!(homes.rooms(), 1);
     for n in 0..2 {
         let leave = Op::Leave { variant: VARIANT, quiet: true };
