@@ -85,11 +85,11 @@ impl Dispatch {
                 continue;
             }
             let Some(plain) = self.encode(dialect, event) else { continue };
-            if wanted.any(|v| v.deflate) {
-                if let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min) {
-                    frames.push(Variant { dialect, deflate: true }, frame);
-                    self.encoded += 1;
-                }
+            if wanted.any(|v| v.deflate)
+                && let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min)
+            {
+                frames.push(Variant { dialect, deflate: true }, frame);
+                self.encoded += 1;
             }
             frames.push(Variant { dialect, deflate: false }, plain);
         }
@@ -121,10 +121,10 @@ impl Outlet for Dispatch {
         let mut frames = Frames::default();
         for at in 0..self.speakers.len() {
             let (speaks_in, dialect) = self.speakers[at];
-            if speaks_in == realm {
-                if let Some(frame) = self.encode(dialect, event) {
-                    frames.push(Variant { dialect, deflate: false }, frame);
-                }
+            if speaks_in == realm
+                && let Some(frame) = self.encode(dialect, event)
+            {
+                frames.push(Variant { dialect, deflate: false }, frame);
             }
         }
         if !frames.is_empty() {

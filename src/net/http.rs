@@ -164,10 +164,10 @@ impl AsyncRead for Watched {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.socket).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            if let Phase::Idle(_) = this.phase.get() {
-                this.phase.set(Phase::Head(Instant::now()));
-            }
+        if buffer.filled().len() > before
+            && let Phase::Idle(_) = this.phase.get()
+        {
+            this.phase.set(Phase::Head(Instant::now()));
         }
         result
     }

@@ -161,10 +161,10 @@ fn spawn(
     end: flume::Sender<()>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
-        if let Some(cpu) = cpu {
-            if let Err(error) = affinity::pin_to(cpu) {
-                warn!(shard, cpu, %error, "cannot pin the thread; going on without");
-            }
+        if let Some(cpu) = cpu
+            && let Err(error) = affinity::pin_to(cpu)
+        {
+            warn!(shard, cpu, %error, "cannot pin the thread; going on without");
         }
         let result = shard::run(launch);
         // Dropped here and not before: when the last one goes, the server has ended.

@@ -164,10 +164,11 @@ impl<N: Notify> Core<N> {
         }
         let outcome = self.admitted(key, request, shown);
         // Guessing at tokens costs what it costs, right or wrong.
-        if outcome.is_err() && !matches!(request, Request::Ping | Request::Authenticate { .. }) {
-            if let Some(conn) = self.conn_mut(key) {
-                conn.messages.give_back();
-            }
+        if outcome.is_err()
+            && !matches!(request, Request::Ping | Request::Authenticate { .. })
+            && let Some(conn) = self.conn_mut(key)
+        {
+            conn.messages.give_back();
         }
         outcome
     }

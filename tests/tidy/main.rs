@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Imports within a layer that are granted: who, whom, and why.
 const SIBLINGS: &[(&str, &str, &str)] = &[
-    ("conn", "shard", "a connection runs on its shard"),
+    ("api", "net", "REST answers are HTTP's bodies"),
     ("shard", "conn", "a shard runs its connections"),
     ("cli", "server", "the command line starts the server"),
     ("main", "cli", "the binary is the command line"),
