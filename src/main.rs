@@ -1,5 +1,6 @@
 //! The `lanecast` binary: the command line, and a server until it is told to end.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lanecast::cli;
@@ -30,10 +31,12 @@ fn serve(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let addresses: Vec<String> = running.addresses().iter().map(ToString::to_string).collect();
     // Whatever the log level: people and scripts wait for this line.
-    eprintln!("lanecast ready on {}", addresses.join(" "));
-    match running.until_signal() {
+    let ready = |addresses: &[SocketAddr]| {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        eprintln!("lanecast ready on {}", addresses.join(" "));
+    };
+    match running.until_signal(ready) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lanecast: {error}");

@@ -188,12 +188,18 @@ impl Running {
         }
     }
 
-    /// Waits for SIGTERM or SIGINT, then for the end.
+    /// Says `ready` when SIGTERM and SIGINT are heard, then waits for one, then for the end.
     ///
     /// # Errors
     /// A shard failed.
-    pub fn until_signal(self) -> io::Result<()> {
-        signals::watch(&self.controls, &self.ended, self.drain, || self.door.shut())?;
+    pub fn until_signal(self, ready: impl FnOnce(&[SocketAddr])) -> io::Result<()> {
+        signals::watch(
+            || ready(&self.addresses),
+            &self.controls,
+            &self.ended,
+            self.drain,
+            || self.door.shut(),
+        )?;
         self.join()
     }
 

@@ -8,11 +8,13 @@ use tracing::info;
 
 use crate::shard::Control;
 
-/// Waits for signals and passes them on, until every shard has ended.
+/// Waits for signals and passes them on, until every shard has ended. `ready` is called when signals are
+/// heard: whoever is told so may send one at once.
 ///
 /// # Errors
 /// Signals cannot be received.
 pub fn watch(
+    ready: impl FnOnce(),
     shards: &[flume::Sender<Control>],
     ended: &flume::Receiver<()>,
     drain: Duration,
@@ -22,6 +24,7 @@ pub fn watch(
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        ready();
         let mut draining = false;
         loop {
             tokio::select! {
