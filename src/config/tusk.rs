@@ -24,7 +24,7 @@ section! {
         host: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         /// Port to listen on when no listener is given and this or `host` is; 0 lets the kernel choose.
         port: u16 => limits::TUSK_PORT;
-        /// Open connections; the next one is refused.
+        /// Open connections; the next one is answered with 503.
         max_connections: Limit => limits::TUSK_MAX_CONNECTIONS;
         /// Time between two Pings to a client.
         heartbeat_interval: Option<Duration> => limits::TUSK_HEARTBEAT_INTERVAL;
@@ -43,8 +43,8 @@ section! {
         max_rooms_per_user: Limit => limits::TUSK_MAX_ROOMS_PER_USER;
         /// Whether permessage-deflate is accepted when a client offers it.
         enable_compression: bool = true;
-        /// First size of the buffer that keeps the beginning of a message cut by the network; longer messages
-        /// make it grow.
+        /// The document's key, accepted and without effect: a connection keeps as much as it has of a message
+        /// that is cut by the network, and nothing otherwise.
         buffer_size: usize => limits::TUSK_BUFFER_SIZE;
         /// How long an HTTP connection may idle between two requests.
         keep_alive_timeout: Option<Duration> => limits::TUSK_KEEP_ALIVE_TIMEOUT;
@@ -58,13 +58,13 @@ section! {
         /// Size of a frame, not counting an allowance of 256 bytes for the envelope; `auth` frames may have
         /// 8192 bytes. A longer one gets the error "Invalid message format".
         max_message_size: Limit => limits::TUSK_MAX_MESSAGE_SIZE;
-        /// Open connections of one address; the next one is refused.
+        /// Open connections of one address (of one /64 network with IPv6); the next one is answered with 429.
         max_connections_per_ip: Limit => limits::TUSK_MAX_CONNECTIONS_PER_IP;
         /// How long a connection may stay unauthenticated where a credential is needed; then it is closed.
         connection_timeout: Option<Duration> => limits::TUSK_CONNECTION_TIMEOUT;
         /// How long a connection may send nothing, Pongs counting as something; then it is closed.
         idle_timeout: Option<Duration> => limits::TUSK_IDLE_TIMEOUT;
-        /// Bytes of the field `message`, after escaping; a longer one gets the error "Invalid message format".
+        /// Bytes of the field `message`, after escaping; a longer one gets an error that names both numbers.
         message_max_length: Limit => limits::TUSK_MESSAGE_MAX_LENGTH;
         /// Tokens that are accepted as they are, each with its user:
         /// `{ "test-token" = { id = "1", username = "test", roles = ["member"] } }`.
@@ -73,11 +73,13 @@ section! {
         require_auth: bool = false;
         /// Whether a connection is greeted with `welcome`.
         welcome: bool = false;
-        /// Whose users, channels and presence these are; dialects of one realm share them.
+        /// Whose users, channels and presence these are; dialects of one realm share them. Without effect while
+        /// this version serves one dialect.
         realm: String = "tusk".into();
         /// Whether a change of presence is announced to the whole realm.
         presence_broadcast: bool = true;
-        /// Users online beyond whom that announcement narrows to those who share a room.
+        /// Users online beyond whom that announcement narrows to those who share a room. Not enforced by this
+        /// version: switch `presence_broadcast` off for large realms.
         presence_broadcast_limit: Limit => limits::PRESENCE_BROADCAST_LIMIT;
         /// How long messages to a connection are gathered into one `batch`.
         batch_window: Option<Duration> => limits::TUSK_BATCH_WINDOW;
