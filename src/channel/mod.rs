@@ -22,6 +22,8 @@ struct Ask<'a> {
     id: ChannelId,
     origin: &'a Origin,
     now: Now,
+    /// Users online on all shards, as far as this one knows.
+    online: usize,
     limits: &'a HomeLimits,
 }
 

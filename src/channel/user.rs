@@ -117,12 +117,20 @@ impl User {
         }
     }
 
-    /// Takes the user's word for its availability and tells everybody (TUS-16, TUS-17).
+    /// Takes the user's word for its availability and tells everybody (TUS-16, TUS-17). Where too many are
+    /// online for that, the connection it came from is asked to tell its rooms; when it was the last one, its
+    /// rooms hear of its leaving.
     pub fn set_status(&mut self, status: Status, ask: Ask<'_>, outlet: &mut impl Outlet) {
         self.status = status;
-        if ask.limits.presence_broadcast {
-            let event = Event::Presence { user: self.name.clone(), status, at_ms: ask.now.unix_ms };
-            outlet.announce(self.realm, &event);
+        if !ask.limits.presence_broadcast {
+            return;
+        }
+        let event = Event::Presence { user: self.name.clone(), status, at_ms: ask.now.unix_ms };
+        match ask.limits.presence_broadcast_limit {
+            max if max != 0 && ask.online > max => {
+                outlet.reply(ask.origin.reply_to, Reply::TellRooms { event: Box::new(event) });
+            }
+            _ => outlet.announce(self.realm, &event),
         }
     }
 
@@ -154,7 +162,7 @@ impl User {
 
     /// Delivers to every device, or keeps the newest for later (T18, T19).
     pub fn send(&mut self, ask: Ask<'_>, message: MessageId, text: Box<str>, outlet: &mut impl Outlet) {
-        let Ask { id, origin, now, limits } = ask;
+        let Ask { id, origin, now, limits, .. } = ask;
         let queued = self.interest.is_empty();
         let direct = Direct {
             id: message,

@@ -76,8 +76,8 @@ impl Server {
         let shards = config.shards();
         let (addresses, listeners) = bind_all(&config, shards)?;
         let seed = random_seed()?;
-        let shared = Arc::new(plan::shared(&config, shards, seed, extensions));
         let (registry, writers) = Registry::new(shards);
+        let shared = Arc::new(plan::shared(&config, shards, seed, registry.clone(), extensions));
         let door = plan::shared_door(&config, registry);
         let setup = |shard, source| StartError::Shard { shard, source };
         let mut bells = Vec::new();
@@ -139,8 +139,7 @@ fn bind_all(config: &Config, shards: usize) -> Result<(Vec<SocketAddr>, Vec<List
     let mut addresses = Vec::new();
     let mut by_shard: Vec<Listeners> = (0..shards).map(|_| Vec::new()).collect();
     for listen in &config.server.listen {
-        let dialect =
-            listen.dialect.and_then(|d| Dialect::ALL.into_iter().find(|o| o.name() == d.to_string()));
+        let dialect = listen.dialect.and_then(plan::served);
         let mut address = listen.addr;
         for sockets in &mut by_shard {
             let socket =

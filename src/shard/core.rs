@@ -22,7 +22,7 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{CloseReason, Command, ConnKey, Reply};
+use crate::model::{CloseReason, Command, ConnKey, Event, Reply};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
@@ -60,6 +60,8 @@ pub struct Core<N: Notify> {
     pub(super) resumed: Vec<ConnKey>,
     /// By target shard: connections that are not read until its command lane has room.
     pub(super) held_by_lane: Vec<Vec<ConnKey>>,
+    /// What connections are to tell their rooms; told outside of delivering.
+    pub(super) to_tell: Vec<(ConnKey, Box<Event>)>,
     /// Connections that are not read until this shard's deliveries are out.
     pub(super) held_by_deliveries: Vec<ConnKey>,
     pub(super) wheel: Wheel,
@@ -69,6 +71,8 @@ pub struct Core<N: Notify> {
     pub(super) scratch: BytesMut,
     pub(super) counters: Writer,
     pub(super) now: Now,
+    /// Users online on all shards when the turn began.
+    online: usize,
     /// Whether `now` was read in this turn.
     fresh: bool,
     turn_began_us: u64,
@@ -98,6 +102,7 @@ impl<N: Notify> Core<N> {
             dirty: Vec::new(),
             overflowing: Vec::new(),
             resumed: Vec::new(),
+            to_tell: Vec::new(),
             held_by_lane: (0..shards).map(|_| Vec::new()).collect(),
             held_by_deliveries: Vec::new(),
             wheel: Wheel::new(now.mono_ms),
@@ -106,6 +111,7 @@ impl<N: Notify> Core<N> {
             scratch: BytesMut::new(),
             counters,
             now,
+            online: 0,
             fresh: false,
             turn_began_us: 0,
             turn_due: false,
@@ -151,6 +157,7 @@ impl<N: Notify> Core<N> {
         if !self.fresh {
             self.now = self.shared.clock.now();
             self.turn_began_us = self.shared.clock.micros();
+            self.online = self.shared.registry.users_online() as usize;
             self.fresh = true;
         }
         if !self.turn_due {
@@ -230,7 +237,7 @@ impl<N: Notify> Core<N> {
 
     /// Applies a command whose home this shard is, and hands out what it leads to.
     pub(super) fn apply(&mut self, command: Command) {
-        self.homes.apply(command, self.now, &mut self.dispatch);
+        self.homes.apply(command, self.now, self.online, &mut self.dispatch);
         while let Some((to, delivery)) = self.dispatch.next_remote() {
             self.counters.deliveries_sent.inc();
             let port = &mut self.port;
@@ -293,8 +300,14 @@ impl<N: Notify> Core<N> {
 
     /// Takes the next step of every connection whose answer has come.
     pub(super) fn settle(&mut self) {
-        while let Some(key) = self.resumed.pop() {
-            self.step(key);
+        loop {
+            if let Some(key) = self.resumed.pop() {
+                self.step(key);
+            } else if let Some((key, event)) = self.to_tell.pop() {
+                self.tell_rooms(key, &event);
+            } else {
+                break;
+            }
         }
     }
 }

@@ -159,6 +159,12 @@ impl<N: Notify> Core<N> {
                 self.refuse(key, refusal);
                 self.resumed.push(key);
             }
+            (wait, Reply::TellRooms { .. }) => {
+                conn.wait = wait.map(Box::new);
+                if let Reply::TellRooms { event } = reply {
+                    self.to_tell.push((key, event));
+                }
+            }
             // Not what it waits for: an answer to something sent before.
             (wait, Reply::Refused(refusal)) => {
                 conn.wait = wait.map(Box::new);

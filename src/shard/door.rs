@@ -37,6 +37,8 @@ pub struct Door {
     pub trusted_proxies: Vec<IpNet>,
     /// Pages that may read REST answers.
     pub rest_origins: OriginPolicy,
+    /// Whose `/ws/auth` is on a socket that all share; `None`: a dialect's that is not served.
+    pub ws_auth: Option<Dialect>,
     /// For sockets that all dialects share.
     pub http: HttpLimits,
     pub site: Site,
@@ -114,7 +116,7 @@ fn upgrade(
         }
         (UpgradeRefusal::BadRequest, response)
     })?;
-    let dialect = of.or_else(|| mounted(request.uri(), &upgrade.protocols));
+    let dialect = of.or_else(|| mounted(request.uri(), &upgrade.protocols, shard.door.ws_auth));
     let mount = dialect.and_then(|d| shard.door.mount(d));
     let mount = mount.ok_or_else(|| bad(StatusCode::NOT_FOUND, "no dialect is served here"))?;
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
@@ -171,7 +173,7 @@ fn protocol_of(dialect: Dialect) -> &'static str {
 
 /// Which dialect is meant on a socket that all share: prefix, subprotocol, query, path; the first that
 /// says anything decides.
-fn mounted(uri: &Uri, protocols: &[&str]) -> Option<Dialect> {
+fn mounted(uri: &Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> Option<Dialect> {
     let path = uri.path();
     if path == "/tusk" || path.starts_with("/tusk/") {
         return Some(Dialect::Tusk);
@@ -183,7 +185,11 @@ fn mounted(uri: &Uri, protocols: &[&str]) -> Option<Dialect> {
     if let Some(named) = query.split('&').find_map(|pair| pair.strip_prefix("dialect=")) {
         return (named == Dialect::Tusk.name()).then_some(Dialect::Tusk);
     }
-    (path == "/").then_some(Dialect::Tusk)
+    match path {
+        "/" => Some(Dialect::Tusk),
+        "/ws/auth" => ws_auth,
+        _ => None,
+    }
 }
 
 async fn rest(
@@ -281,7 +287,10 @@ mod tests {
             ("/no/such/page", vec![], false),
         ] {
             let uri: Uri = uri.parse().expect("a uri");
-            assert_eq!(mounted(&uri, &protocols).is_some(), want, "{uri} {protocols:?}");
+            assert_eq!(mounted(&uri, &protocols, None).is_some(), want, "{uri} {protocols:?}");
         }
+        let auth: Uri = "/ws/auth?token=x".parse().expect("a uri");
+        assert_eq!(mounted(&auth, &[], None), None);
+        assert_eq!(mounted(&auth, &[], Some(Dialect::Tusk)), Some(Dialect::Tusk));
     }
 }

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::conn::Rules;
 use crate::extension::Extensions;
 use crate::model::{ChannelName, Dialect, RealmId};
+use crate::telemetry::Registry;
 
 /// Made once at boot.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Shared {
     pub homes: HomeLimits,
     pub credentials: Credentials,
     pub extensions: Extensions,
+    /// All shards' figures; what one shard knows of the others without asking.
+    pub registry: Registry,
     /// Entries of one command lane.
     pub command_lane: usize,
     /// Entries of one delivery lane.

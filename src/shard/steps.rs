@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::core::Core;
 use crate::conn::{Phase, Wait};
 use crate::lane::Notify;
-use crate::model::{ChannelName, Command, ConnKey, Kind, Op, Origin, Principal, ReplyTo, Target};
+use crate::model::{ChannelName, Command, ConnKey, Event, Kind, Op, Origin, Principal, ReplyTo, Target};
 
 impl<N: Notify> Core<N> {
     /// Takes the next step of a connection whose answer has come.
@@ -40,6 +40,17 @@ impl<N: Notify> Core<N> {
                 self.free(key);
             }
         }
+    }
+
+    /// Tells an event to the rooms a connection is in, and to its own user.
+    pub(super) fn tell_rooms(&mut self, key: ConnKey, event: &Event) {
+        let Some(conn) = self.conn(key) else { return };
+        let channels: Vec<_> = conn.rooms.iter().map(|j| j.channel).collect();
+        for channel in channels {
+            let op = Op::Announce { event: event.clone(), exclude: None };
+            self.ask(key, channel.home as usize, Target::Known(channel), op);
+        }
+        self.ask_inbox(key, Op::Announce { event: event.clone(), exclude: None });
     }
 
     /// Asks the room to let the connection in. `claimed`: a place among its user's rooms is taken for it.
