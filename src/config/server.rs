@@ -46,8 +46,7 @@ section! {
         allowed_origins: Vec<AllowedOrigin> = vec![AllowedOrigin::Any], flag "allowed-origins";
         /// Proxies whose `X-Forwarded-For`, `X-Real-IP` and `Forwarded` are believed.
         trusted_proxies: Vec<IpNet> = vec![], flag "trusted-proxies";
-        /// The dialect that answers `/ws/auth` on a shared listener; `echo` is none. Without effect while this
-        /// version serves none of those that have the path.
+        /// The dialect that answers `/ws/auth` on a shared listener; `echo` is none.
         ws_auth: Dialect = Dialect::Sge, flag "ws-auth";
         /// Time over which a stopping server spreads its farewells; 0: at once.
         drain_seconds: Duration => limits::DRAIN_SECONDS, flag "drain-seconds";

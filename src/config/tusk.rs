@@ -43,8 +43,8 @@ section! {
         max_rooms_per_user: Limit => limits::TUSK_MAX_ROOMS_PER_USER;
         /// Whether permessage-deflate is accepted when a client offers it.
         enable_compression: bool = true;
-        /// The document's key, accepted and without effect: a connection keeps as much as it has of a message
-        /// that is cut by the network, and nothing otherwise.
+        /// First size of the buffer that keeps the beginning of a message cut by the network; longer messages
+        /// make it grow.
         buffer_size: usize => limits::TUSK_BUFFER_SIZE;
         /// How long an HTTP connection may idle between two requests.
         keep_alive_timeout: Option<Duration> => limits::TUSK_KEEP_ALIVE_TIMEOUT;
@@ -73,13 +73,11 @@ section! {
         require_auth: bool = false;
         /// Whether a connection is greeted with `welcome`.
         welcome: bool = false;
-        /// Whose users, channels and presence these are; dialects of one realm share them. Without effect while
-        /// this version serves one dialect.
+        /// Whose users, channels and presence these are; dialects of one realm share them.
         realm: String = "tusk".into();
         /// Whether a change of presence is announced to the whole realm.
         presence_broadcast: bool = true;
-        /// Users online beyond whom that announcement narrows to those who share a room. Not enforced by this
-        /// version: switch `presence_broadcast` off for large realms.
+        /// Users online beyond whom that announcement narrows to those who share a room.
         presence_broadcast_limit: Limit => limits::PRESENCE_BROADCAST_LIMIT;
         /// How long messages to a connection are gathered into one `batch`.
         batch_window: Option<Duration> => limits::TUSK_BATCH_WINDOW;
