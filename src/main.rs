@@ -20,16 +20,13 @@ fn serve(config: Config) -> ExitCode {
         LogFormat::Human => log::Format::Human,
         LogFormat::Json => log::Format::Json,
     };
-    if let Err(error) = log::init(config.server.log_level.into(), format) {
-        eprintln!("lanecast: {error}");
-        return ExitCode::FAILURE;
-    }
+    let _lines = match log::init(config.server.log_level.into(), format) {
+        Ok(guard) => guard,
+        Err(error) => return failed(&error),
+    };
     let running = match Server::new(config).start() {
         Ok(running) => running,
-        Err(error) => {
-            eprintln!("lanecast: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     // Whatever the log level: people and scripts wait for this line.
     let ready = |addresses: &[SocketAddr]| {
@@ -38,9 +35,11 @@ fn serve(config: Config) -> ExitCode {
     };
     match running.until_signal(ready) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("lanecast: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("lanecast: {error}");
+    ExitCode::FAILURE
 }

@@ -125,7 +125,7 @@ impl Homes {
                     Some(self.insert(name.clone(), Body::Room(Room::joined(name.id.clone()))))
                 }
                 (None, Op::Attach { .. } | Op::Claim { .. } | Op::SendDirect { .. }) => {
-                    Some(self.insert(name.clone(), Body::User(User::new(name.id.clone(), name.realm))))
+                    Some(self.insert(name.clone(), Body::User(User::new(name))))
                 }
                 (None, _) => None,
             },
@@ -149,7 +149,7 @@ impl Homes {
         if let Some(info) = self.names.get(name).and_then(|i| self.room(*i)).map(|r| r.info(cap)) {
             return Reply::Room { info, created: false };
         }
-        let creator = origin.principal.as_ref().map(|p| p.user.clone());
+        let creator = origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone());
         let room = Room::created(name.id.clone(), settings, creator);
         let info = room.info(cap);
         self.insert(name.clone(), Body::Room(room));

@@ -75,6 +75,7 @@ mod tests {
             username: None,
             roles: roles.iter().map(ToString::to_string).collect(),
             permissions: Some(permissions.iter().map(ToString::to_string).collect()),
+            verified: true,
             expires: None,
         }
     }

@@ -44,9 +44,10 @@ pub enum Reply {
     Left {
         room: Arc<str>,
     },
-    /// The user's channel knows this device now.
+    /// The user's channel knows this device now; `over` are rooms for which the user has no place left.
     Attached {
         channel: ChannelId,
+        over: Vec<Arc<str>>,
     },
     Claimed {
         room: Arc<str>,

@@ -63,6 +63,7 @@ pub fn shared(
         command_lane: config.limits.command_lane,
         delivery_lane: config.limits.delivery_lane,
         connections_max: count(config.limits.max_connections).max(count(tusk.max_connections)),
+        pending_max: config.limits.max_pending,
         outbox_bytes: config.limits.outbox_bytes,
         flush_frames: config.limits.flush_frames,
         read_buffer: config.limits.read_buffer_bytes,
@@ -206,7 +207,7 @@ pub fn served(dialect: config::Dialect) -> Option<Dialect> {
 fn site(config: &Config, registry: Registry) -> Site {
     Site {
         registry,
-        require_auth: config.auth_mode() == AuthMode::Required,
+        require_auth: tusk_rules(config).require_auth,
         tusk: realm(config, Dialect::Tusk),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: config.server.header_timeout,

@@ -4,9 +4,15 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::shard::Control;
+
+/// A shard's thread is at its end, for whatever reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub shard: usize,
+}
 
 /// Waits for signals and passes them on, until every shard has ended. `ready` is called when signals are
 /// heard: whoever is told so may send one at once.
@@ -16,7 +22,7 @@ use crate::shard::Control;
 pub fn watch(
     ready: impl FnOnce(),
     shards: &[flume::Sender<Control>],
-    ended: &flume::Receiver<()>,
+    ended: &flume::Receiver<Ended>,
     drain: Duration,
     shut: impl Fn(),
 ) -> io::Result<()> {
@@ -25,17 +31,24 @@ pub fn watch(
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         ready();
-        let mut draining = false;
+        let mut told = false;
         loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                // All senders are gone: no shard is left.
-                _ = ended.recv_async() => return Ok(()),
-            }
-            let word = if draining { Control::Stop } else { Control::Drain(drain) };
-            info!(second = draining, "told to end");
-            draining = true;
+            let word = tokio::select! {
+                _ = terminate.recv() => if told { Control::Stop } else { Control::Drain(drain) },
+                _ = interrupt.recv() => if told { Control::Stop } else { Control::Drain(drain) },
+                end = ended.recv_async() => match end {
+                    Ok(Ended { shard }) if !told => {
+                        // Its rooms would never answer again: better none than a part.
+                        error!(shard, "a shard ended unasked; ending all");
+                        Control::Stop
+                    }
+                    Ok(_) => continue,
+                    // All senders are gone: no shard is left.
+                    Err(_) => return Ok(()),
+                },
+            };
+            info!(at_once = matches!(word, Control::Stop), "told to end");
+            told = true;
             shut();
             for shard in shards {
                 // A shard that has ended needs no telling.

@@ -92,7 +92,8 @@ pub(super) async fn handle(
         };
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = rest(&shard, of, address, request).await;
+    let local = is_local(peer, request.headers());
+    let mut response = rest(&shard, of, local, request).await;
     allow_origin(&shard.door.rest_origins, origin.as_ref(), response.headers_mut());
     let class = StatusClass::of(response.status().as_u16());
     shard.core.borrow().counters().http_requests.of(class).inc();
@@ -192,10 +193,16 @@ fn mounted(uri: &Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> Option<Di
     }
 }
 
+/// Whether somebody at this machine asks for himself: not through a proxy, and not a web page in a browser here.
+fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
+    const OF_OTHERS: [&str; 4] = ["origin", "forwarded", "x-forwarded-for", "x-real-ip"];
+    peer.to_canonical().is_loopback() && !OF_OTHERS.iter().any(|name| headers.contains_key(*name))
+}
+
 async fn rest(
     shard: &Rc<Shard>,
     of: Option<Dialect>,
-    address: IpAddr,
+    local: bool,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -221,7 +228,7 @@ async fn rest(
         Ok(body) => body,
         Err(response) => return response,
     };
-    let asked = Asked { path, headers: &head.headers, address, body: &body, name };
+    let asked = Asked { path, headers: &head.headers, local, body: &body, name };
     api::handle(route, &asked, &**shard, &shard.door.site).await
 }
 

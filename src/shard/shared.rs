@@ -30,6 +30,8 @@ pub struct Shared {
     pub delivery_lane: usize,
     /// Connections that one shard may hold; sizes the bounds of its backlogs.
     pub connections_max: usize,
+    /// Sockets of a shard that may be in their HTTP phase at once; one more is closed.
+    pub pending_max: usize,
     /// Bytes that may wait for one connection; beyond them it is closed as too slow. 0: no limit.
     pub outbox_bytes: usize,
     /// Waiting frames that leave in one vectored write.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use crate::channel::too_many_rooms;
 use crate::conn::{Phase, Wait};
 use crate::lane::Notify;
 use crate::model::{ChannelName, Command, ConnKey, Event, Kind, Op, Origin, Principal, ReplyTo, Target};
@@ -17,6 +18,7 @@ impl<N: Notify> Core<N> {
             Some(Wait::Claimed { room, .. }) if ended => self.release(key, room),
             Some(Wait::Claimed { room, password }) => self.join(key, room, password, true),
             Some(Wait::GiveBack { room }) => self.release(key, room),
+            Some(Wait::Over { rooms }) => self.leave_those_over(key, &rooms),
             other => {
                 if let Some(conn) = self.conn_mut(key) {
                     conn.wait = other.map(Box::new);
@@ -33,12 +35,27 @@ impl<N: Notify> Core<N> {
             return;
         }
         match conn.phase {
-            Phase::Open => self.unpause(key),
+            Phase::Open => self.let_go(key, |_| ()),
             Phase::Closing(_) => self.detach(key),
             Phase::Gone => {
                 self.detach(key);
                 self.free(key);
             }
+        }
+    }
+
+    /// Leaves rooms for which its user has no place left (TUS-33).
+    fn leave_those_over(&mut self, key: ConnKey, rooms: &[Arc<str>]) {
+        let max = self.shared.homes.max_rooms_per_user;
+        for name in rooms {
+            let Some(conn) = self.conn_mut(key) else { return };
+            let Some(at) = conn.rooms.iter().position(|j| j.name == *name) else { continue };
+            let joined = conn.rooms.swap_remove(at);
+            let variant = conn.variant;
+            self.leave_locally(joined.channel, joined.place);
+            let op = Op::Leave { variant, quiet: false };
+            self.ask(key, joined.channel.home as usize, Target::Known(joined.channel), op);
+            self.refuse(key, &too_many_rooms(max));
         }
     }
 

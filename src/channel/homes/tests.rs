@@ -27,7 +27,7 @@ impl Outlet for Heard {
     ) {
         self.events.push((interest.total(), exclude, e.clone()));
     }
-    fn announce(&mut self, _: RealmId, event: &Event) {
+    fn announce(&mut self, _: RealmId, _: &Arc<str>, event: &Event) {
         self.realm.push(event.clone());
     }
 }
@@ -51,6 +51,7 @@ fn principal(user: &str, roles: &[&str]) -> Arc<Principal> {
         username: None,
         roles: roles.iter().map(ToString::to_string).collect(),
         permissions: None,
+        verified: true,
         expires: None,
     })
 }
