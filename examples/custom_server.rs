@@ -102,7 +102,8 @@ fn serve() -> Outcome {
         LogFormat::Human => log::Format::Human,
         LogFormat::Json => log::Format::Json,
     };
-    log::init(config.server.log_level.into(), format)?;
+    // Writes out what waits when it is dropped.
+    let _lines = log::init(config.server.log_level.into(), format)?;
     let tallies = Tallies::default();
     let running = start(config, &tallies)?;
     running.until_signal(|addresses| eprintln!("custom server ready on {addresses:?}"))?;
