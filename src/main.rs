@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use lanecast::cli;
 use lanecast::config::{Config, LogFormat};
-use lanecast::server::Server;
+use lanecast::server::{Server, Signals};
 use lanecast::telemetry::log;
 
 #[global_allocator]
@@ -23,6 +23,8 @@ fn serve(config: Config) -> ExitCode {
         eprintln!("lanecast: {error}");
         return ExitCode::FAILURE;
     }
+    // Heard before anybody knows of the server: who is told that it is ready may tell it to end.
+    let signals = Signals::listen();
     let running = match Server::new(config).start() {
         Ok(running) => running,
         Err(error) => {
@@ -33,7 +35,7 @@ fn serve(config: Config) -> ExitCode {
     let addresses: Vec<String> = running.addresses().iter().map(ToString::to_string).collect();
     // Whatever the log level: people and scripts wait for this line.
     eprintln!("lanecast ready on {}", addresses.join(" "));
-    match running.until_signal() {
+    match signals.and_then(|signals| running.until(signals)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lanecast: {error}");

@@ -77,3 +77,12 @@ async fn a_process_ends_with_0_on_sigterm() {
     client.close().await;
     assert_eq!(server.exit_code().await, Some(0));
 }
+
+#[tokio::test]
+async fn a_signal_right_after_the_ready_line_is_heard() {
+    for _ in 0..20 {
+        let mut server = Process::start(&["--shards", "1"], "").await;
+        server.terminate();
+        assert_eq!(server.exit_code().await, Some(0));
+    }
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use super::{affinity, plan, signals};
+use super::signals::Signals;
+use super::{affinity, plan};
 use crate::config::{Config, DataDir};
 use crate::extension::{Extensions, Handler, Middleware};
 use crate::lane::{Bell, mesh};
@@ -188,12 +189,21 @@ impl Running {
         }
     }
 
-    /// Waits for SIGTERM or SIGINT, then for the end.
+    /// Waits for SIGTERM or SIGINT, then for the end. A signal that comes before this call ends the process:
+    /// [`Running::until`] hears those too.
+    ///
+    /// # Errors
+    /// Signals cannot be received, or a shard failed.
+    pub fn until_signal(self) -> io::Result<()> {
+        self.until(Signals::listen()?)
+    }
+
+    /// Waits for one of these signals, then for the end.
     ///
     /// # Errors
     /// A shard failed.
-    pub fn until_signal(self) -> io::Result<()> {
-        signals::watch(&self.controls, &self.ended, self.drain, || self.door.shut())?;
+    pub fn until(self, signals: Signals) -> io::Result<()> {
+        signals.watch(&self.controls, &self.ended, self.drain, || self.door.shut());
         self.join()
     }
 

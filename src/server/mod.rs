@@ -6,3 +6,4 @@ mod plan;
 mod signals;
 
 pub use boot::{Running, Server, StartError};
+pub use signals::Signals;
