@@ -32,7 +32,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
 const RECIPIENTS: usize = 1000;
 const READ_BUFFER: usize = 128 * 1024;
-const LIMITS: Limits = Limits { max_message: 1 << 20, deflate: false };
+const LIMITS: Limits = Limits { max_message: 1 << 20, deflate: false, reserve: 1024 };
 
 /// Counts the bytes that are allocated now.
 struct Counting;

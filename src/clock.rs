@@ -37,11 +37,15 @@ impl Clock {
         self.start.elapsed().as_micros() as u64
     }
 
+    /// The present and, from the same reading, the microseconds since the start.
+    pub fn read(&self) -> (Now, u64) {
+        let micros = self.micros();
+        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        (Now { mono_ms: micros / 1000, unix_ms }, micros)
+    }
+
     /// The present. A wall clock before 1970 reads as 1970.
     pub fn now(&self) -> Now {
-        Now {
-            mono_ms: self.start.elapsed().as_millis() as u64,
-            unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
-        }
+        self.read().0
     }
 }

@@ -1,10 +1,11 @@
 //! The `lanecast` binary: the command line, and a server until it is told to end.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lanecast::cli;
 use lanecast::config::{Config, LogFormat};
-use lanecast::server::{Server, Signals};
+use lanecast::server::Server;
 use lanecast::telemetry::log;
 
 #[global_allocator]
@@ -19,27 +20,26 @@ fn serve(config: Config) -> ExitCode {
         LogFormat::Human => log::Format::Human,
         LogFormat::Json => log::Format::Json,
     };
-    if let Err(error) = log::init(config.server.log_level.into(), format) {
-        eprintln!("lanecast: {error}");
-        return ExitCode::FAILURE;
-    }
-    // Heard before anybody knows of the server: who is told that it is ready may tell it to end.
-    let signals = Signals::listen();
+    let _lines = match log::init(config.server.log_level.into(), format) {
+        Ok(guard) => guard,
+        Err(error) => return failed(&error),
+    };
     let running = match Server::new(config).start() {
         Ok(running) => running,
-        Err(error) => {
-            eprintln!("lanecast: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
-    let addresses: Vec<String> = running.addresses().iter().map(ToString::to_string).collect();
     // Whatever the log level: people and scripts wait for this line.
-    eprintln!("lanecast ready on {}", addresses.join(" "));
-    match signals.and_then(|signals| running.until(signals)) {
+    let ready = |addresses: &[SocketAddr]| {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        eprintln!("lanecast ready on {}", addresses.join(" "));
+    };
+    match running.until_signal(ready) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("lanecast: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("lanecast: {error}");
+    ExitCode::FAILURE
 }

@@ -1,6 +1,5 @@
 //! What a REST request may use: the shard it came in on, and the figures of the process.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +61,8 @@ pub struct Asked<'a> {
     /// The path without the dialect's prefix.
     pub path: &'a str,
     pub headers: &'a HeaderMap,
-    pub address: IpAddr,
+    /// Whether the request came from this machine itself: no proxy's and no web page's.
+    pub local: bool,
     pub body: &'a [u8],
     /// What the path's last, variable segment says.
     pub name: Option<String>,

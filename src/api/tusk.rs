@@ -47,6 +47,9 @@ fn shown(room: &RoomInfo) -> Value {
     })
 }
 
+/// Rooms in one listing; it says when there are more.
+const ROOMS_SHOWN: usize = 1000;
+
 /// The rooms that who asks may see, by name.
 pub async fn rooms(
     asked: &Asked<'_>,
@@ -62,8 +65,12 @@ pub async fn rooms(
         }
     }
     rooms.sort_by(|a, b| a.name.cmp(&b.name));
-    let rooms: Vec<Value> = rooms.iter().map(shown).collect();
-    Ok(json_response(StatusCode::OK, &json!({ "rooms": rooms, "total": rooms.len() })))
+    let total = rooms.len();
+    let rooms: Vec<Value> = rooms.iter().take(ROOMS_SHOWN).map(shown).collect();
+    Ok(json_response(
+        StatusCode::OK,
+        &json!({ "rooms": rooms, "total": total, "truncated": total > ROOMS_SHOWN }),
+    ))
 }
 
 /// One room.
@@ -113,7 +120,7 @@ fn creator(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Who
     match asked.principal(backend)? {
         Some(who) if who.may("create_room") => Ok(Some(who)),
         Some(_) => Err(Refusal::new(Code::Forbidden, "Permission denied")),
-        None if !site.require_auth && asked.address.is_loopback() => Ok(None),
+        None if !site.require_auth && asked.local => Ok(None),
         None => Err(UNAUTHENTICATED),
     }
 }
@@ -153,7 +160,11 @@ fn room_settings(fields: &serde_json::Map<String, Value>) -> Result<RoomSettings
     };
     let password = match field("password") {
         None => None,
-        Some(value) => Some(value.as_str().ok_or_else(|| wrong("password must be a string or null"))?.into()),
+        Some(value) => {
+            let password = value.as_str().filter(|p| !p.is_empty() && p.len() <= NAME_MAX);
+            let text = format!("password must be null or a string of 1 to {NAME_MAX} bytes");
+            Some(password.ok_or_else(|| wrong(&text))?.into())
+        }
     };
     Ok(RoomSettings {
         max_members,
@@ -173,7 +184,7 @@ pub fn new_room_schema() -> Value {
             "max_members": { "type": ["integer", "null"], "minimum": 0, "description": "0: as many as the configuration allows" },
             "public": { "type": ["boolean", "null"], "default": true },
             "moderated": { "type": ["boolean", "null"], "default": false },
-            "password": { "type": ["string", "null"], "default": null },
+            "password": { "type": ["string", "null"], "minLength": 1, "maxLength": NAME_MAX, "default": null },
         },
     })
 }
@@ -208,6 +219,7 @@ mod tests {
             (r#"{"name":"r","max_members":1.5}"#, Code::InvalidField, "max_members"),
             (r#"{"name":"r","public":"yes"}"#, Code::InvalidField, "public"),
             (r#"{"name":"r","password":1}"#, Code::InvalidField, "password"),
+            (r#"{"name":"r","password":""}"#, Code::InvalidField, "password"),
             (r#"{"name":"r","settings":[]}"#, Code::InvalidField, "settings"),
         ] {
             let refusal = new_room(body.as_bytes()).expect_err(body);

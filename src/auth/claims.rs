@@ -56,6 +56,7 @@ impl Claims {
             username: self.username,
             roles: self.roles,
             permissions: self.permissions,
+            verified: true,
             expires: self.expires,
         }
     }
@@ -141,6 +142,7 @@ mod tests {
             "iat": 9999, "anything": {"else": 1}});
         let principal = read(full).unwrap().into_principal(RealmId(3));
         let expected = Principal {
+            verified: true,
             realm: RealmId(3),
             tenant: "t".into(),
             user: "a".into(),

@@ -26,6 +26,7 @@ pub struct StaticToken {
 impl StaticToken {
     fn principal(&self, realm: RealmId) -> Result<Principal, Refusal> {
         let mut principal = named(&self.id, realm)?;
+        principal.verified = true;
         principal.username = self.username.as_deref().map(Arc::from);
         principal.roles.clone_from(&self.roles);
         principal.permissions.clone_from(&self.permissions);
@@ -58,7 +59,7 @@ impl Credentials {
     /// 1 to [`MAX_NAME_BYTES`] bytes. Anything else, and the empty token, is
     /// [`Unauthenticated`](crate::model::Code::Unauthenticated).
     pub fn identify(&self, token: &str, realm: RealmId, now_secs: u64) -> Result<Principal, Refusal> {
-        if let Some(known) = self.static_token(token) {
+        let principal = if let Some(known) = self.static_token(token) {
             known.principal(realm)
         } else if looks_like_jwt(token) {
             self.verifier.verify(token, now_secs).map(|claims| claims.into_principal(realm))
@@ -66,6 +67,11 @@ impl Credentials {
             named(token, realm)
         } else {
             Err(refused("Invalid token"))
+        }?;
+        // Or somebody could speak as a guest whose name was seen.
+        match principal.user.starts_with(Principal::GUEST_PREFIX) {
+            true => Err(refused("The user id is reserved for guests")),
+            false => Ok(principal),
         }
     }
 
@@ -93,6 +99,7 @@ fn named(id: &str, realm: RealmId) -> Result<Principal, Refusal> {
         username: None,
         roles: vec![],
         permissions: None,
+        verified: false,
         expires: None,
     })
 }

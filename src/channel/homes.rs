@@ -25,6 +25,8 @@ pub struct HomeLimits {
     pub direct_queue_total: usize,
     /// Whether changes of presence are told to the whole realm.
     pub presence_broadcast: bool,
+    /// Users online in the process beyond whom they are told only in the user's rooms; 0: no limit.
+    pub presence_broadcast_limit: usize,
 }
 
 /// The channels of one home shard.
@@ -84,8 +86,9 @@ impl Homes {
         self.held
     }
 
-    /// Carries out one command. Everything it leads to has been told to the outlet when it returns.
-    pub fn apply(&mut self, command: Command, now: Now, outlet: &mut impl Outlet) {
+    /// Carries out one command. Everything it leads to has been told to the outlet when it returns. `online`:
+    /// users online on all shards, as far as this one knows.
+    pub fn apply(&mut self, command: Command, now: Now, online: usize, outlet: &mut impl Outlet) {
         let Command { target, origin, op } = command;
         match (&target, op) {
             (_, Op::ListRooms { realm, tenant }) => {
@@ -98,7 +101,11 @@ impl Homes {
                 outlet.reply(origin.reply_to, reply);
             }
             (_, op) => match self.find(&target, &op) {
-                Some(index) => self.apply_to(index, origin, op, now, outlet),
+                Some(index) => {
+                    let limits = self.limits;
+                    let ask = Ask { id: self.id(index), origin: &origin, now, online, limits: &limits };
+                    self.apply_to(index, ask, op, outlet);
+                }
                 None => answer_for_nothing(&origin, &op, outlet),
             },
         }
@@ -118,7 +125,7 @@ impl Homes {
                     Some(self.insert(name.clone(), Body::Room(Room::joined(name.id.clone()))))
                 }
                 (None, Op::Attach { .. } | Op::Claim { .. } | Op::SendDirect { .. }) => {
-                    Some(self.insert(name.clone(), Body::User(User::new(name.id.clone(), name.realm))))
+                    Some(self.insert(name.clone(), Body::User(User::new(name))))
                 }
                 (None, _) => None,
             },
@@ -142,7 +149,7 @@ impl Homes {
         if let Some(info) = self.names.get(name).and_then(|i| self.room(*i)).map(|r| r.info(cap)) {
             return Reply::Room { info, created: false };
         }
-        let creator = origin.principal.as_ref().map(|p| p.user.clone());
+        let creator = origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone());
         let room = Room::created(name.id.clone(), settings, creator);
         let info = room.info(cap);
         self.insert(name.clone(), Body::Room(room));
@@ -168,11 +175,13 @@ impl Homes {
             .collect()
     }
 
-    fn apply_to(&mut self, index: u32, origin: Origin, op: Op, now: Now, outlet: &mut impl Outlet) {
-        let limits = self.limits;
+    fn id(&self, index: u32) -> ChannelId {
+        ChannelId { home: self.shard, generation: self.slots[index as usize].generation, index }
+    }
+
+    fn apply_to(&mut self, index: u32, ask: Ask<'_>, op: Op, outlet: &mut impl Outlet) {
         let slot = &mut self.slots[index as usize];
-        let id = ChannelId { home: self.shard, generation: slot.generation, index };
-        let ask = Ask { id, origin: &origin, now, limits: &limits };
+        let limits = ask.limits;
         match slot.channel.as_mut() {
             Some((_, Body::Room(room))) => {
                 apply_to_room(room, ask, op, outlet);

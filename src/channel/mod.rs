@@ -12,6 +12,8 @@ pub use homes::{HomeLimits, Homes};
 pub use interest::Interest;
 pub use user::too_many_rooms;
 
+use std::sync::Arc;
+
 use crate::clock::Now;
 use crate::model::{ChannelId, ConnKey, Event, Origin, RealmId, Reply, ReplyTo};
 
@@ -22,6 +24,8 @@ struct Ask<'a> {
     id: ChannelId,
     origin: &'a Origin,
     now: Now,
+    /// Users online on all shards, as far as this one knows.
+    online: usize,
     limits: &'a HomeLimits,
 }
 
@@ -32,6 +36,6 @@ pub trait Outlet {
     fn reply(&mut self, to: ReplyTo, reply: Reply);
     /// An event for everybody counted in `interest`, but not for `exclude`.
     fn publish(&mut self, channel: ChannelId, interest: &Interest, exclude: Option<ConnKey>, event: &Event);
-    /// An event for every connection of a realm, members of anything or not.
-    fn announce(&mut self, realm: RealmId, event: &Event);
+    /// An event for every connection of a realm's tenant, members of anything or not.
+    fn announce(&mut self, realm: RealmId, tenant: &Arc<str>, event: &Event);
 }

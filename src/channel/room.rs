@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq;
+
 use super::{Ask, Interest, Outlet};
 use crate::model::{
     ChannelId, Code, ConnKey, Event, Principal, Refusal, Reply, RoomInfo, RoomSettings, Variant,
@@ -77,7 +79,7 @@ impl Room {
             return Err(Refusal::with(Code::LimitReached, format!("Room is full ({max} members)")));
         }
         match (&self.settings.password, password) {
-            (Some(want), Some(given)) if **want == *given => return Ok(()),
+            (Some(want), Some(given)) if same_secret(want, given) => return Ok(()),
             (Some(_), Some(_)) => return Err(Refusal::new(Code::Forbidden, "Wrong room password")),
             (Some(_), None) => return Err(Refusal::new(Code::Forbidden, "Room password required")),
             (None, _) => {}
@@ -90,7 +92,7 @@ impl Room {
     }
 
     fn is_creator(&self, who: &Principal) -> bool {
-        self.creator.as_ref().is_some_and(|c| *c == who.user)
+        who.verified && self.creator.as_ref().is_some_and(|c| *c == who.user)
     }
 
     /// Tells the members that a user came or went (T1). A guest is nobody's user: a crowd of them coming back
@@ -151,4 +153,9 @@ impl Room {
     pub fn is_visible_to(&self, who: Option<&Principal>) -> bool {
         self.settings.public || who.is_some_and(|p| p.has_role(Principal::ADMIN) || self.is_creator(p))
     }
+}
+
+/// Compares in a time that does not tell how much of it is right.
+fn same_secret(want: &str, given: &str) -> bool {
+    want.as_bytes().ct_eq(given.as_bytes()).into()
 }

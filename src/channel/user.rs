@@ -4,13 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Ask, Interest, Outlet};
-use crate::model::{ChannelId, Code, ConnKey, Event, MessageId, Refusal, Reply, ReplyTo, Status, Variant};
+use crate::model::{
+    ChannelId, ChannelName, Code, ConnKey, Event, MessageId, RealmId, Refusal, Reply, ReplyTo, Status,
+    Variant,
+};
 
 /// One user with at least one device, or with messages waiting for one.
 #[derive(Debug)]
 pub struct User {
     name: Arc<str>,
-    realm: crate::model::RealmId,
+    realm: RealmId,
+    tenant: Arc<str>,
     interest: Interest,
     status: Status,
     /// Room and how many devices hold it; a handful, so a list beats a map.
@@ -38,10 +42,11 @@ impl Direct {
 }
 
 impl User {
-    pub fn new(name: Arc<str>, realm: crate::model::RealmId) -> Self {
+    pub fn new(name: &ChannelName) -> Self {
         Self {
-            name,
-            realm,
+            name: name.id.clone(),
+            realm: name.realm,
+            tenant: name.tenant.clone(),
             interest: Interest::default(),
             status: Status::Offline,
             claims: Vec::new(),
@@ -77,21 +82,19 @@ impl User {
 
     /// A device authenticated: online, told to everybody, then what waited (TUS-18, T3, T18).
     pub fn attach(&mut self, ask: Ask<'_>, variant: Variant, rooms: Vec<Arc<str>>, outlet: &mut impl Outlet) {
-        let (id, origin) = (ask.id, ask.origin);
-        let first = self.interest.is_empty();
+        let Ask { id, origin, .. } = ask;
         self.interest.add(origin.reply_to.shard(), variant);
-        for room in rooms {
-            self.hold(room);
-        }
-        outlet.reply(origin.reply_to, Reply::Attached { channel: id });
+        let max = ask.limits.max_rooms_per_user;
+        let over = rooms.into_iter().filter(|room| self.claim(room.clone(), max).is_err()).collect();
+        outlet.reply(origin.reply_to, Reply::Attached { channel: id, over });
         self.set_status(Status::Online, ask, outlet);
-        if first {
-            self.flush(id, outlet);
-        }
+        self.flush(ask, outlet);
     }
 
-    /// Hands the waiting messages to the device that just came, oldest first, each once.
-    fn flush(&mut self, id: ChannelId, outlet: &mut impl Outlet) {
+    /// Hands over what waits, oldest first, and again what was not acknowledged: the device that has just come
+    /// may be the one whose socket died unnoticed. Clients that acknowledge tell doubles by their id.
+    fn flush(&mut self, ask: Ask<'_>, outlet: &mut impl Outlet) {
+        let id = ask.id;
         for direct in &self.unconfirmed {
             outlet.publish(id, &self.interest, None, &direct.event());
         }
@@ -99,7 +102,7 @@ impl User {
             outlet.publish(id, &self.interest, None, &direct.event());
             outlet.reply(direct.sender, Reply::Delivered { id: direct.id });
             if self.acknowledges {
-                self.unconfirmed.push_back(direct);
+                keep_newest(&mut self.unconfirmed, direct, ask.limits.direct_queue);
             }
         }
     }
@@ -117,12 +120,20 @@ impl User {
         }
     }
 
-    /// Takes the user's word for its availability and tells everybody (TUS-16, TUS-17).
+    /// Takes the user's word for its availability and tells everybody (TUS-16, TUS-17). Where too many are
+    /// online for that, the connection it came from is asked to tell its rooms; when it was the last one, its
+    /// rooms hear of its leaving.
     pub fn set_status(&mut self, status: Status, ask: Ask<'_>, outlet: &mut impl Outlet) {
         self.status = status;
-        if ask.limits.presence_broadcast {
-            let event = Event::Presence { user: self.name.clone(), status, at_ms: ask.now.unix_ms };
-            outlet.announce(self.realm, &event);
+        if !ask.limits.presence_broadcast {
+            return;
+        }
+        let event = Event::Presence { user: self.name.clone(), status, at_ms: ask.now.unix_ms };
+        match ask.limits.presence_broadcast_limit {
+            max if max != 0 && ask.online > max => {
+                outlet.reply(ask.origin.reply_to, Reply::TellRooms { event: Box::new(event) });
+            }
+            _ => outlet.announce(self.realm, &self.tenant, &event),
         }
     }
 
@@ -154,7 +165,7 @@ impl User {
 
     /// Delivers to every device, or keeps the newest for later (T18, T19).
     pub fn send(&mut self, ask: Ask<'_>, message: MessageId, text: Box<str>, outlet: &mut impl Outlet) {
-        let Ask { id, origin, now, limits } = ask;
+        let Ask { id, origin, now, limits, .. } = ask;
         let queued = self.interest.is_empty();
         let direct = Direct {
             id: message,
@@ -183,8 +194,9 @@ impl User {
     }
 }
 
+/// `max` 0: as many as the shard's limit allows.
 fn keep_newest(queue: &mut VecDeque<Direct>, direct: Direct, max: usize) {
-    if queue.len() >= max.max(1) {
+    if max != 0 && queue.len() >= max {
         queue.pop_front();
     }
     queue.push_back(direct);

@@ -27,6 +27,9 @@ section! {
         delivery_lane: usize => DELIVERY_LANE, flag "delivery-lane";
         /// Open connections of the process; the next one is refused.
         max_connections: Limit => MAX_CONNECTIONS, flag "max-connections";
+        /// Sockets of a shard that have not been upgraded to a connection, HTTP clients among them; the next one
+        /// is closed.
+        max_pending: usize => MAX_PENDING, flag "max-pending";
         /// Frames that leave in one system call.
         flush_frames: usize => FLUSH_FRAMES, flag "flush-frames";
         /// Size from which a message is compressed for the connections that asked for it; a shorter one is sent
@@ -143,10 +146,18 @@ pub const DELIVERY_LANE: Bound = count(
 pub const MAX_CONNECTIONS: Bound =
     count("connections", 0, 1, MANY, "file descriptors and the dialects' own limits bound it")
         .costing("about 1 KiB per idle connection, and the kernel's socket");
+/// Sockets in their HTTP phase.
+pub const MAX_PENDING: Bound = count(
+    "sockets",
+    8192,
+    1,
+    MANY,
+    "a storm of reconnecting clients passes, a crowd of silent sockets does not",
+)
+.costing("about 4 KiB each until they are upgraded or cut off");
 /// Frames per system call.
-pub const FLUSH_FRAMES: Bound =
-    count("frames", 64, 1, 1024, "beyond it a call gains nothing; writev takes at most 1024 (IOV_MAX)")
-        .costing("16 bytes of stack per frame, per flush");
+pub const FLUSH_FRAMES: Bound = count("frames", 64, 1, 64, "beyond it a call gains nothing")
+    .costing("16 bytes of stack per frame, per flush");
 
 /// The shortest message that is compressed.
 pub const COMPRESS_MIN_BYTES: Bound =

@@ -60,7 +60,7 @@ mod tests {
             pings: Default::default(),
             max_rooms_per_user: 0,
             sizes: Default::default(),
-            frames: crate::ws::Limits { max_message: 1, deflate: false },
+            frames: crate::ws::Limits { max_message: 1, deflate: false, reserve: 1024 },
             times: Times::default(),
             welcome: false,
             batch_window: 0,
@@ -75,6 +75,7 @@ mod tests {
             username: None,
             roles: roles.iter().map(ToString::to_string).collect(),
             permissions: Some(permissions.iter().map(ToString::to_string).collect()),
+            verified: true,
             expires: None,
         }
     }

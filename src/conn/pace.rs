@@ -31,8 +31,10 @@ pub struct Pace {
     pub pinged: u64,
     /// When the incomplete message at hand began; 0: none is.
     pub incomplete_since: u64,
-    /// When the socket stopped taking bytes; 0: it takes them.
+    /// When those bytes began to wait that the socket would not take then; 0: it takes all.
     pub blocked_since: u64,
+    /// How many of them are left. When none is, the time starts anew for what waits then.
+    pub blocked_bytes: usize,
     /// When the server began to close; 0: it has not.
     pub closing_since: u64,
     /// Whether somebody has to authenticate still.

@@ -37,6 +37,8 @@ pub enum Phase {
 pub enum Wait {
     /// For its user's channel to know it.
     Attach,
+    /// It knows the device; these rooms are more than the user may be in, and are left next.
+    Over { rooms: Vec<Arc<str>> },
     /// For a place among its user's rooms.
     Claim { room: Arc<str>, password: Option<Arc<str>> },
     /// It has the place: join comes next.
@@ -66,10 +68,18 @@ pub struct Conn {
     pub dirty: bool,
     /// The peer's Close frame was seen: TCP ends when the outbox is empty.
     pub peer_closed: bool,
+    /// The peer broke the protocol: sending ends when the outbox is empty, and what it still says is thrown away.
+    pub shunned: bool,
+    /// Nothing more is to be had of the socket.
+    pub dropped: bool,
     /// What waits is gathered for a while into one `batch` (TUS-64).
     pub batching: bool,
-    /// Reading stopped: until an answer, or until a lane has room.
-    pub paused: bool,
+    /// Reading stopped: until a command lane has room.
+    pub held_by_lane: bool,
+    /// Reading stopped: until this shard's deliveries are out.
+    pub held_by_deliveries: bool,
+    /// Its outbox ran over in this turn; what else comes for it is not queued.
+    pub overflowed: bool,
     pub outbox: Outbox,
     /// `None` in a simulation, and once TCP has ended.
     pub socket: Option<OwnedWriteHalf>,
@@ -98,8 +108,12 @@ impl Conn {
             phase: Phase::Open,
             dirty: false,
             peer_closed: false,
+            shunned: false,
+            dropped: false,
             batching: false,
-            paused: false,
+            held_by_lane: false,
+            held_by_deliveries: false,
+            overflowed: false,
             outbox: Outbox::default(),
             socket,
             waker: None,
@@ -120,14 +134,31 @@ impl Conn {
         self.phase == Phase::Open
     }
 
+    /// Whether nothing is read from it for now. One that is closing is read on, so that its Close is seen.
+    pub fn is_paused(&self) -> bool {
+        self.is_open() && (self.wait.is_some() || self.held_by_lane || self.held_by_deliveries)
+    }
+
     /// The name others see.
     pub fn name(&mut self) -> Arc<str> {
-        self.name.get_or_insert_with(|| format!("guest-{}", self.key).into()).clone()
+        self.name.get_or_insert_with(|| format!("{}{}", Principal::GUEST_PREFIX, self.key).into()).clone()
     }
 
     /// The membership of that room.
     pub fn room(&self, name: &str) -> Option<&Joined> {
         self.rooms.iter().find(|j| *j.name == *name)
+    }
+
+    /// TCP ends here and now; the task that reads it notices.
+    pub fn drop_socket(&mut self) {
+        self.socket = None;
+        self.dropped = true;
+        self.wake();
+    }
+
+    /// Whether nothing more is to be read from it.
+    pub fn is_over(&self) -> bool {
+        self.dropped || (self.socket.is_none() && self.peer_closed)
     }
 
     /// Lets the task that reads the socket go on.

@@ -1,6 +1,7 @@
 //! The outlet of a home shard: encodes each event once per variant and makes one delivery per shard.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -117,7 +118,7 @@ impl Outlet for Dispatch {
         }
     }
 
-    fn announce(&mut self, realm: RealmId, event: &Event) {
+    fn announce(&mut self, realm: RealmId, tenant: &Arc<str>, event: &Event) {
         let mut frames = Frames::default();
         for at in 0..self.speakers.len() {
             let (speaks_in, dialect) = self.speakers[at];
@@ -129,7 +130,8 @@ impl Outlet for Dispatch {
         }
         if !frames.is_empty() {
             for shard in 0..self.shards {
-                self.send(shard, Delivery::Realm { realm, frames: frames.clone() });
+                let (tenant, frames) = (tenant.clone(), frames.clone());
+                self.send(shard, Delivery::Realm { realm, tenant, frames });
             }
         }
     }

@@ -14,6 +14,8 @@ pub struct Principal {
     pub roles: Vec<String>,
     /// `None` when the credential has no such claim: then it is not shown either (ruling T14).
     pub permissions: Option<Vec<String>>,
+    /// Whether a credential vouches for it. In open mode anybody may take an opaque name.
+    pub verified: bool,
     /// Seconds since 1970 at which the credential ends; `None`: never.
     pub expires: Option<u64>,
 }
@@ -21,6 +23,9 @@ pub struct Principal {
 impl Principal {
     /// The role that may do everything.
     pub const ADMIN: &str = "admin";
+
+    /// How the names of those begin who gave no credential; no credential's user id may.
+    pub const GUEST_PREFIX: &str = "guest-";
 
     /// The tenant of credentials that name none.
     pub const DEFAULT_TENANT: &str = "default";
@@ -57,6 +62,7 @@ mod tests {
             username: None,
             roles: roles.iter().map(ToString::to_string).collect(),
             permissions: permissions.map(|p| p.iter().map(ToString::to_string).collect()),
+            verified: true,
             expires: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ChannelId, ConnKey, MessageId, Refusal, RoomInfo};
+use super::{ChannelId, ConnKey, Event, MessageId, Refusal, RoomInfo};
 
 /// Where a reply goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,9 +44,10 @@ pub enum Reply {
     Left {
         room: Arc<str>,
     },
-    /// The user's channel knows this device now.
+    /// The user's channel knows this device now; `over` are rooms for which the user has no place left.
     Attached {
         channel: ChannelId,
+        over: Vec<Arc<str>>,
     },
     Claimed {
         room: Arc<str>,
@@ -72,6 +73,10 @@ pub enum Reply {
     /// The same for a verb whose answer the connection waits for (join, claim): told apart, because an
     /// answer to something it did not wait for may come in between.
     Denied(Refusal),
+    /// The connection is to tell this to its rooms and its own user: too many are online to tell all.
+    TellRooms {
+        event: Box<Event>,
+    },
     /// Done, and the dialect has nothing to say about it.
     Done,
 }

@@ -19,6 +19,21 @@ pub struct SocketOptions {
     pub keepalive: Option<Duration>,
 }
 
+/// Makes sure that nobody else listens there: with SO_REUSEPORT a second server would not be told, and would
+/// take half of the connections.
+///
+/// # Errors
+/// The address is taken, not this host's, or not permitted.
+pub fn probe(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of a server before that are still dying are no reason to refuse.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())
+}
+
 /// Binds one listening socket. Port 0 lets the kernel choose; bind the rest to what it chose.
 ///
 /// # Errors
@@ -68,6 +83,15 @@ mod tests {
         assert!(socket.keepalive().expect("an option"));
         assert_eq!(socket.tcp_user_timeout().expect("an option"), OPTIONS.user_timeout);
         drop(client);
+    }
+
+    #[test]
+    fn a_second_server_is_told() {
+        let first = bind("127.0.0.1:0".parse().expect("an address"), &OPTIONS).expect("binds");
+        let address = first.local_addr().expect("bound");
+        assert!(probe(address).is_err());
+        drop(first);
+        probe(address).expect("free again");
     }
 
     #[test]

@@ -9,5 +9,5 @@ mod origin;
 pub use address::client_address;
 pub use gate::{Gate, Place, Turned};
 pub use http::{Answer, Body, HttpLimits, Upgraded, respond, serve};
-pub use listener::{SocketOptions, bind};
+pub use listener::{SocketOptions, bind, probe};
 pub use origin::OriginPolicy;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use super::signals::Signals;
+use super::signals::{self, Ended};
 use super::{affinity, plan};
 use crate::config::{Config, DataDir};
 use crate::extension::{Extensions, Handler, Middleware};
@@ -42,7 +42,7 @@ pub struct Server {
 pub struct Running {
     addresses: Vec<SocketAddr>,
     controls: Vec<flume::Sender<Control>>,
-    ended: flume::Receiver<()>,
+    ended: flume::Receiver<Ended>,
     threads: Vec<JoinHandle<io::Result<()>>>,
     door: Arc<Door>,
     drain: Duration,
@@ -77,8 +77,8 @@ impl Server {
         let shards = config.shards();
         let (addresses, listeners) = bind_all(&config, shards)?;
         let seed = random_seed()?;
-        let shared = Arc::new(plan::shared(&config, shards, seed, extensions));
         let (registry, writers) = Registry::new(shards);
+        let shared = Arc::new(plan::shared(&config, shards, seed, registry.clone(), extensions));
         let door = plan::shared_door(&config, registry);
         let setup = |shard, source| StartError::Shard { shard, source };
         let mut bells = Vec::new();
@@ -90,7 +90,7 @@ impl Server {
         }
         let ports = mesh(bells, shared.command_lane, shared.delivery_lane);
         let cpus = if config.server.pin { affinity::allowed_cpus() } else { Vec::new() };
-        let (end, ended) = flume::bounded(0);
+        let (end, ended) = flume::bounded(shards);
         let (mut controls, mut threads) = (Vec::new(), Vec::new());
         let parts = ports.into_iter().zip(wakes).zip(writers).zip(listeners);
         for (shard, (((port, bell), counters), listeners)) in parts.enumerate() {
@@ -140,14 +140,16 @@ fn bind_all(config: &Config, shards: usize) -> Result<(Vec<SocketAddr>, Vec<List
     let mut addresses = Vec::new();
     let mut by_shard: Vec<Listeners> = (0..shards).map(|_| Vec::new()).collect();
     for listen in &config.server.listen {
-        let dialect =
-            listen.dialect.and_then(|d| Dialect::ALL.into_iter().find(|o| o.name() == d.to_string()));
+        let dialect = listen.dialect.and_then(plan::served);
         let mut address = listen.addr;
+        let refused = |source| StartError::Listen { address: listen.addr, source };
+        if address.port() != 0 {
+            net::probe(address).map_err(refused)?;
+        }
         for sockets in &mut by_shard {
-            let socket =
-                net::bind(address, &options).map_err(|source| StartError::Listen { address, source })?;
+            let socket = net::bind(address, &options).map_err(refused)?;
             // The first one may have let the kernel choose the port.
-            address = socket.local_addr().map_err(|source| StartError::Listen { address, source })?;
+            address = socket.local_addr().map_err(refused)?;
             sockets.push((socket, dialect));
         }
         addresses.push(address);
@@ -159,7 +161,7 @@ fn spawn(
     shard: usize,
     cpu: Option<usize>,
     launch: Launch,
-    end: flume::Sender<()>,
+    end: flume::Sender<Ended>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
         if let Some(cpu) = cpu
@@ -167,11 +169,23 @@ fn spawn(
         {
             warn!(shard, cpu, %error, "cannot pin the thread; going on without");
         }
-        let result = shard::run(launch);
-        // Dropped here and not before: when the last one goes, the server has ended.
-        drop(end);
-        result
+        // Dropped last, also by a panic: whoever watches learns that the shard is gone.
+        let _farewell = Farewell { shard, end };
+        shard::run(launch)
     })
+}
+
+/// Says that a shard's thread is at its end.
+struct Farewell {
+    shard: usize,
+    end: flume::Sender<Ended>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        // Nobody watches when the server is used as a library without signals.
+        let _ = self.end.try_send(Ended { shard: self.shard });
+    }
 }
 
 impl Running {
@@ -189,21 +203,18 @@ impl Running {
         }
     }
 
-    /// Waits for SIGTERM or SIGINT, then for the end. A signal that comes before this call ends the process:
-    /// [`Running::until`] hears those too.
-    ///
-    /// # Errors
-    /// Signals cannot be received, or a shard failed.
-    pub fn until_signal(self) -> io::Result<()> {
-        self.until(Signals::listen()?)
-    }
-
-    /// Waits for one of these signals, then for the end.
+    /// Says `ready` when SIGTERM and SIGINT are heard, then waits for one, then for the end.
     ///
     /// # Errors
     /// A shard failed.
-    pub fn until(self, signals: Signals) -> io::Result<()> {
-        signals.watch(&self.controls, &self.ended, self.drain, || self.door.shut());
+    pub fn until_signal(self, ready: impl FnOnce(&[SocketAddr])) -> io::Result<()> {
+        signals::watch(
+            || ready(&self.addresses),
+            &self.controls,
+            &self.ended,
+            self.drain,
+            || self.door.shut(),
+        )?;
         self.join()
     }
 

@@ -5,5 +5,4 @@ mod boot;
 mod plan;
 mod signals;
 
-pub use boot::{Running, Server, StartError};
-pub use signals::Signals;
+pub use boot::{Server, StartError};

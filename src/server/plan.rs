@@ -20,6 +20,9 @@ use crate::ws;
 /// How long the peer may take to answer a Close frame before TCP is ended anyway.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// First size of the buffer for a message of an `echo` listener that is not whole.
+const ECHO_RESERVE: usize = 8192;
+
 fn count(limit: Limit) -> usize {
     limit.cap().map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }
@@ -33,7 +36,13 @@ fn ms(duration: Option<Duration>) -> u64 {
 }
 
 /// The immutable part that all shards share.
-pub fn shared(config: &Config, shards: usize, seed: u64, extensions: Extensions) -> Shared {
+pub fn shared(
+    config: &Config,
+    shards: usize,
+    seed: u64,
+    registry: Registry,
+    extensions: Extensions,
+) -> Shared {
     let tusk = &config.tusk;
     Shared {
         shards,
@@ -46,12 +55,15 @@ pub fn shared(config: &Config, shards: usize, seed: u64, extensions: Extensions)
             direct_queue: count(config.limits.offline_messages),
             direct_queue_total: count(config.limits.offline_messages_total),
             presence_broadcast: tusk.presence_broadcast,
+            presence_broadcast_limit: count(tusk.presence_broadcast_limit),
         },
         credentials: credentials(config),
         extensions,
+        registry,
         command_lane: config.limits.command_lane,
         delivery_lane: config.limits.delivery_lane,
         connections_max: count(config.limits.max_connections).max(count(tusk.max_connections)),
+        pending_max: config.limits.max_pending,
         outbox_bytes: config.limits.outbox_bytes,
         flush_frames: config.limits.flush_frames,
         read_buffer: config.limits.read_buffer_bytes,
@@ -77,8 +89,13 @@ fn credentials(config: &Config) -> Credentials {
 }
 
 /// Realms by name: dialects that name the same one share it.
-fn realm(_config: &Config, dialect: Dialect) -> RealmId {
-    RealmId(dialect.index() as u8)
+fn realm(config: &Config, dialect: Dialect) -> RealmId {
+    let name = |dialect: Dialect| match dialect {
+        Dialect::Tusk => config.tusk.realm.as_str(),
+        Dialect::Echo => Dialect::Echo.name(),
+    };
+    let first = Dialect::ALL.into_iter().find(|other| name(*other) == name(dialect)).unwrap_or(dialect);
+    RealmId(first.index() as u8)
 }
 
 fn tusk_rules(config: &Config) -> Rules {
@@ -97,7 +114,11 @@ fn tusk_rules(config: &Config) -> Rules {
         pings: Budget { limit: limited(pings), period },
         max_rooms_per_user: count(tusk.max_rooms_per_user),
         sizes: tusk::Limits::new(count(tusk.max_message_size), count(tusk.message_max_length)),
-        frames: ws::Limits { max_message: config.limits.max_message_bytes, deflate: false },
+        frames: ws::Limits {
+            max_message: config.limits.max_message_bytes,
+            deflate: false,
+            reserve: tusk.buffer_size,
+        },
         times: Times {
             heartbeat: ms(tusk.heartbeat_interval),
             idle: ms(tusk.idle_timeout),
@@ -128,7 +149,11 @@ fn echo_rules(config: &Config) -> Rules {
         max_rooms_per_user: 0,
         sizes: tusk::Limits::default(),
         // For diagnosis: the largest message of the conformance suite passes.
-        frames: ws::Limits { max_message: limits::ECHO_MESSAGE_BYTES as usize, deflate: false },
+        frames: ws::Limits {
+            max_message: limits::ECHO_MESSAGE_BYTES as usize,
+            deflate: false,
+            reserve: ECHO_RESERVE,
+        },
         times: times(config),
         welcome: false,
         batch_window: 0,
@@ -168,15 +193,21 @@ pub fn door(config: &Config, registry: Registry) -> Door {
         mounts: vec![tusk_mount, echo],
         trusted_proxies: server.trusted_proxies.clone(),
         rest_origins,
+        ws_auth: served(server.ws_auth),
         http,
         site: site(config, registry),
     }
 }
 
+/// The dialect in the core's words, where this build serves it.
+pub fn served(dialect: config::Dialect) -> Option<Dialect> {
+    Dialect::ALL.into_iter().find(|d| d.name() == dialect.to_string())
+}
+
 fn site(config: &Config, registry: Registry) -> Site {
     Site {
         registry,
-        require_auth: config.auth_mode() == AuthMode::Required,
+        require_auth: tusk_rules(config).require_auth,
         tusk: realm(config, Dialect::Tusk),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: config.server.header_timeout,

@@ -3,62 +3,57 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::info;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
 
 use crate::shard::Control;
 
-/// Hears SIGTERM and SIGINT. From when it exists neither ends the process by itself, so have it before anybody
-/// is told that the server is ready.
-#[derive(Debug)]
-pub struct Signals {
-    runtime: Runtime,
-    terminate: Signal,
-    interrupt: Signal,
+/// A shard's thread is at its end, for whatever reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub shard: usize,
 }
 
-impl Signals {
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// Signals cannot be received.
-    pub fn listen() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_io().build()?;
-        let (terminate, interrupt) = {
-            let _inside = runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-        };
-        Ok(Self { runtime, terminate, interrupt })
-    }
-
-    /// Passes signals on until every shard has ended.
-    pub(super) fn watch(
-        self,
-        shards: &[flume::Sender<Control>],
-        ended: &flume::Receiver<()>,
-        drain: Duration,
-        shut: impl Fn(),
-    ) {
-        let Self { runtime, mut terminate, mut interrupt } = self;
-        runtime.block_on(async {
-            let mut draining = false;
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+/// Waits for signals and passes them on, until every shard has ended. `ready` is called when signals are
+/// heard: whoever is told so may send one at once.
+///
+/// # Errors
+/// Signals cannot be received.
+pub fn watch(
+    ready: impl FnOnce(),
+    shards: &[flume::Sender<Control>],
+    ended: &flume::Receiver<Ended>,
+    drain: Duration,
+    shut: impl Fn(),
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        ready();
+        let mut told = false;
+        loop {
+            let word = tokio::select! {
+                _ = terminate.recv() => if told { Control::Stop } else { Control::Drain(drain) },
+                _ = interrupt.recv() => if told { Control::Stop } else { Control::Drain(drain) },
+                end = ended.recv_async() => match end {
+                    Ok(Ended { shard }) if !told => {
+                        // Its rooms would never answer again: better none than a part.
+                        error!(shard, "a shard ended unasked; ending all");
+                        Control::Stop
+                    }
+                    Ok(_) => continue,
                     // All senders are gone: no shard is left.
-                    _ = ended.recv_async() => return,
-                }
-                let word = if draining { Control::Stop } else { Control::Drain(drain) };
-                info!(second = draining, "told to end");
-                draining = true;
-                shut();
-                for shard in shards {
-                    // A shard that has ended needs no telling.
-                    let _ = shard.try_send(word);
-                }
+                    Err(_) => return Ok(()),
+                },
+            };
+            info!(at_once = matches!(word, Control::Stop), "told to end");
+            told = true;
+            shut();
+            for shard in shards {
+                // A shard that has ended needs no telling.
+                let _ = shard.try_send(word);
             }
-        });
-    }
+        }
+    })
 }

@@ -7,6 +7,7 @@
 //! waits.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -22,11 +23,14 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{CloseReason, Command, ConnKey, Reply};
+use crate::model::{CloseReason, Command, ConnKey, Event, Op, Reply};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
 const COMMANDS_PER_TURN: usize = 256;
+/// Deliveries handled in one turn before what they queued is let go. One costs up to a frame per connection of
+/// the shard, so without a bound outboxes would run over that no flush could have emptied.
+const DELIVERIES_PER_TURN: usize = 64;
 
 /// A REST call that waits for its answer.
 #[derive(Debug)]
@@ -39,7 +43,11 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub struct Core<N: Notify> {
     pub(super) index: u16,
-    pub(super) shared: Arc<Shared>,
+    /// Counted without atomics: it is handed around within the shard all the time.
+    #[allow(clippy::redundant_allocation)] // Clones without atomics are what it is for.
+    pub(super) shared: Rc<Arc<Shared>>,
+    /// Milliseconds for which a batch is gathered.
+    pub(super) batch_window: u64,
     pub(super) port: Port<Command, Delivery, N>,
     pub(super) commands: Backlog<Command>,
     pub(super) deliveries: Backlog<Delivery>,
@@ -60,6 +68,8 @@ pub struct Core<N: Notify> {
     pub(super) resumed: Vec<ConnKey>,
     /// By target shard: connections that are not read until its command lane has room.
     pub(super) held_by_lane: Vec<Vec<ConnKey>>,
+    /// What connections are to tell their rooms; told outside of delivering.
+    pub(super) to_tell: VecDeque<(ConnKey, Box<Event>)>,
     /// Connections that are not read until this shard's deliveries are out.
     pub(super) held_by_deliveries: Vec<ConnKey>,
     pub(super) wheel: Wheel,
@@ -98,6 +108,7 @@ impl<N: Notify> Core<N> {
             dirty: Vec::new(),
             overflowing: Vec::new(),
             resumed: Vec::new(),
+            to_tell: VecDeque::new(),
             held_by_lane: (0..shards).map(|_| Vec::new()).collect(),
             held_by_deliveries: Vec::new(),
             wheel: Wheel::new(now.mono_ms),
@@ -110,8 +121,9 @@ impl<N: Notify> Core<N> {
             turn_began_us: 0,
             turn_due: false,
             turn_waker: None,
+            batch_window: shared.rules.iter().map(|r| r.batch_window).max().unwrap_or(0),
             port,
-            shared,
+            shared: Rc::new(shared),
         }
     }
 
@@ -149,8 +161,7 @@ impl<N: Notify> Core<N> {
     /// Begins a turn, or goes on with it: from here on there is an end of the turn to come.
     pub(super) fn touch(&mut self) {
         if !self.fresh {
-            self.now = self.shared.clock.now();
-            self.turn_began_us = self.shared.clock.micros();
+            (self.now, self.turn_began_us) = self.shared.clock.read();
             self.fresh = true;
         }
         if !self.turn_due {
@@ -179,8 +190,11 @@ impl<N: Notify> Core<N> {
     pub fn pump(&mut self) -> bool {
         self.touch();
         self.port.answer();
-        while let Some((_, delivery)) = self.port.next_delivery() {
+        let mut delivered = 0;
+        while delivered < DELIVERIES_PER_TURN {
+            let Some((_, delivery)) = self.port.next_delivery() else { break };
             self.deliver(delivery);
+            delivered += 1;
         }
         self.drain_backlogs();
         let mut handled = 0;
@@ -190,23 +204,24 @@ impl<N: Notify> Core<N> {
             handled += 1;
         }
         self.settle();
-        handled == COMMANDS_PER_TURN
+        handled == COMMANDS_PER_TURN || delivered == DELIVERIES_PER_TURN
     }
 
     /// Ends the turn: closes what ran over, hands waiting entries to lanes and wakes their shards once, then
     /// lets the outboxes go.
     pub fn end_turn(&mut self) {
         self.touch();
-        while let Some(key) = self.overflowing.pop() {
-            self.close(key, CloseReason::SlowBytes);
-        }
         let waited = self.deliveries.total() > 0;
         self.drain_backlogs();
+        self.settle();
+        while let Some(key) = self.overflowing.pop() {
+            self.close(key, CloseReason::SlowBytes);
+            self.settle();
+        }
         if waited && self.deliveries.total() == 0 {
             // Commands that were left in their lanes meanwhile may be handled again.
             self.port.bell().ring();
         }
-        self.settle();
         self.port.ring_bells();
         self.flush();
         self.report();
@@ -228,9 +243,20 @@ impl<N: Notify> Core<N> {
         counters.backlog.of(LaneClass::Delivery).set(self.deliveries.total() as u64);
     }
 
+    /// Users online on all shards: the others' last word and this one's present one. Only asked for verbs that
+    /// tell of presence, because it reads what other shards write.
+    fn online(&self, op: &Op) -> usize {
+        if !matches!(op, Op::Attach { .. } | Op::Detach { .. } | Op::SetPresence { .. }) {
+            return 0;
+        }
+        let all = self.shared.registry.users_online() as usize;
+        all - (self.counters.users_online.get() as usize).min(all) + self.homes.users_online()
+    }
+
     /// Applies a command whose home this shard is, and hands out what it leads to.
     pub(super) fn apply(&mut self, command: Command) {
-        self.homes.apply(command, self.now, &mut self.dispatch);
+        let online = self.online(&command.op);
+        self.homes.apply(command, self.now, online, &mut self.dispatch);
         while let Some((to, delivery)) = self.dispatch.next_remote() {
             self.counters.deliveries_sent.inc();
             let port = &mut self.port;
@@ -243,58 +269,73 @@ impl<N: Notify> Core<N> {
         }
     }
 
-    /// Sends a command to its home: a plain call when that is here. `from` is not read on while the lane
-    /// is full.
+    /// Sends a command to its home: a plain call when that is here and nothing of this shard waits to be
+    /// delivered. `from` is not read on while the command waits.
     pub(super) fn send(&mut self, to: usize, command: Command, from: Option<ConnKey>) {
-        if to == self.index as usize {
+        let here = to == self.index as usize;
+        if here && self.deliveries.total() == 0 && self.commands.is_empty(to) {
             self.counters.commands_local.inc();
             return self.apply(command);
         }
-        self.counters.commands_sent.inc();
         let port = &mut self.port;
-        if !self.commands.push_or_keep(to, command, |to, c| port.try_command(to, c)) {
-            self.counters.lane_full.of(LaneClass::Command).inc();
-            if let Some(conn) = from.and_then(|key| self.conn_mut(key)) {
-                let key = conn.key;
-                conn.paused = true;
-                self.counters.paused_reads.inc();
-                self.held_by_lane[to].push(key);
-            }
+        // There is no lane to oneself: what waits for this shard is taken by `drain_backlogs`.
+        let push = |to, command| if here { Err(command) } else { port.try_command(to, command) };
+        if self.commands.push_or_keep(to, command, push) {
+            return self.counters.commands_sent.inc();
+        }
+        self.counters.lane_full.of(LaneClass::Command).inc();
+        if let Some(conn) = from.and_then(|key| self.conn_mut(key)).filter(|c| !c.held_by_lane) {
+            conn.held_by_lane = true;
+            let key = conn.key;
+            self.counters.paused_reads.inc();
+            self.held_by_lane[to].push(key);
         }
     }
 
     /// Hands what waits to lanes that have room again, and reads those on who waited for it.
     fn drain_backlogs(&mut self) {
-        let port = &mut self.port;
+        let (port, here) = (&mut self.port, self.index as usize);
         self.deliveries.drain(|to, delivery| port.try_delivery(to, delivery));
-        self.commands.drain(|to, command| port.try_command(to, command));
+        self.commands.drain(|to, c| if to == here { Err(c) } else { port.try_command(to, c) });
+        while self.deliveries.total() == 0 {
+            let Some(command) = self.commands.pop(here) else { break };
+            self.counters.commands_local.inc();
+            self.apply(command);
+        }
         for to in 0..self.held_by_lane.len() {
-            if self.commands.is_empty(to) {
-                for key in std::mem::take(&mut self.held_by_lane[to]) {
-                    self.unpause(key);
-                }
+            if !self.commands.is_empty(to) {
+                continue;
+            }
+            for key in std::mem::take(&mut self.held_by_lane[to]) {
+                self.let_go(key, |conn| conn.held_by_lane = false);
             }
         }
         if self.deliveries.total() == 0 {
             for key in std::mem::take(&mut self.held_by_deliveries) {
-                self.unpause(key);
+                self.let_go(key, |conn| conn.held_by_deliveries = false);
             }
         }
     }
 
-    /// Reads a connection on, unless something else still holds it.
-    pub(super) fn unpause(&mut self, key: ConnKey) {
+    /// Takes away one thing that held a connection; it is read on when nothing else does.
+    pub(super) fn let_go(&mut self, key: ConnKey, release: impl FnOnce(&mut Conn)) {
         let Some(conn) = self.conn_mut(key) else { return };
-        if conn.paused && conn.wait.is_none() {
-            conn.paused = false;
+        release(conn);
+        if !conn.is_paused() {
             conn.wake();
         }
     }
 
     /// Takes the next step of every connection whose answer has come.
     pub(super) fn settle(&mut self) {
-        while let Some(key) = self.resumed.pop() {
-            self.step(key);
+        loop {
+            if let Some(key) = self.resumed.pop() {
+                self.step(key);
+            } else if let Some((key, event)) = self.to_tell.pop_front() {
+                self.tell_rooms(key, &event);
+            } else {
+                break;
+            }
         }
     }
 }

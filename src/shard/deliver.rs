@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use super::core::Core;
+use super::flush::{FLUSH_FRAMES_MAX, Written, write_out};
 use crate::conn::{Conn, Joined, OutboxPool, Push, Wait};
 use crate::dialect;
 use crate::fanout::{Delivery, Frame, Frames, LocalFrames, Member};
 use crate::lane::Notify;
-use crate::model::{ChannelId, ConnKey, RealmId, Reply, ReplyTo};
+use crate::model::{ChannelId, ConnKey, Principal, RealmId, Reply, ReplyTo};
 use crate::ws::frame::text_frame;
 
 /// The parts of a shard that queueing a frame touches, apart from the connection itself.
@@ -19,25 +20,37 @@ pub(super) struct Queueing<'a> {
     pub limit: usize,
     /// When a batch begun now leaves.
     pub batch_due: u64,
+    pub written: Written,
 }
 
 impl Queueing<'_> {
     /// Queues one frame; a connection that is over its limit is noted for closing. Returns whether it was queued.
     #[inline]
     pub fn push(&mut self, conn: &mut Conn, frame: Frame) -> bool {
-        if !conn.is_open() {
+        if !conn.is_open() || conn.overflowed {
             return false;
         }
-        match conn.outbox.push(frame, self.limit, self.pool) {
-            Push::Queued => {
+        if conn.outbox.push(frame.clone(), self.limit, self.pool) == Push::Queued {
+            self.mark(conn);
+            return true;
+        }
+        self.push_after_write(conn, frame)
+    }
+
+    /// A full outbox may only want a flush: its socket gets the chance before the connection is called slow.
+    #[cold]
+    fn push_after_write(&mut self, conn: &mut Conn, frame: Frame) -> bool {
+        if conn.pace.blocked_since == 0 {
+            write_out(conn, self.pool, FLUSH_FRAMES_MAX, &mut self.written);
+            if conn.outbox.push(frame, self.limit, self.pool) == Push::Queued {
                 self.mark(conn);
-                true
-            }
-            Push::Full => {
-                self.overflowing.push(conn.key);
-                false
+                return true;
             }
         }
+        // Nothing that came later may go out before what was refused now.
+        conn.overflowed = true;
+        self.overflowing.push(conn.key);
+        false
     }
 
     /// Makes sure the outbox is flushed when its time comes: at the end of the turn, or of the batch.
@@ -58,7 +71,7 @@ impl<N: Notify> Core<N> {
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Fanout { channel, exclude, frames } => self.fan_out(channel, exclude, frames),
-            Delivery::Realm { realm, frames } => self.announce(realm, frames),
+            Delivery::Realm { realm, tenant, frames } => self.announce(realm, &tenant, frames),
             Delivery::Reply { to: ReplyTo::Connection(key), reply } => self.answer(key, reply),
             Delivery::Reply { to: ReplyTo::Call { ticket, generation, .. }, reply } => {
                 self.answer_call(ticket, generation, reply);
@@ -68,14 +81,14 @@ impl<N: Notify> Core<N> {
 
     /// Splits the shard into what a walk over connections needs.
     pub(super) fn queueing(&mut self) -> (&mut slab::Slab<Conn>, &crate::fanout::Membership, Queueing<'_>) {
-        let window = self.shared.rules.iter().map(|r| r.batch_window).max().unwrap_or(0);
         let queueing = Queueing {
             pool: &mut self.pool,
             dirty: &mut self.dirty,
             overflowing: &mut self.overflowing,
             batches: &mut self.batches,
             limit: self.shared.outbox_bytes,
-            batch_due: self.now.mono_ms + window,
+            batch_due: self.now.mono_ms + self.batch_window,
+            written: Written::default(),
         };
         (&mut self.conns, &self.membership, queueing)
     }
@@ -93,22 +106,32 @@ impl<N: Notify> Core<N> {
             }
             queued += u64::from(queueing.push(conn, frame.clone()));
         }
+        let written = queueing.written;
+        self.count(written);
         self.counters.deliveries.add(queued);
     }
 
-    fn announce(&mut self, realm: RealmId, frames: Frames) {
+    /// Everybody of the realm and tenant; where credentials are demanded, only those who gave one.
+    fn announce(&mut self, realm: RealmId, tenant: &str, frames: Frames) {
         let frames = LocalFrames::from(frames);
         let shared = self.shared.clone();
         let (conns, _, mut queueing) = self.queueing();
         let mut queued = 0;
         for (_, conn) in conns.iter_mut() {
-            if shared.rules(conn.variant.dialect).realm != realm {
+            let rules = shared.rules(conn.variant.dialect);
+            let hears = match &conn.who {
+                Some(who) => *who.tenant == *tenant,
+                None => !rules.require_auth && *tenant == *Principal::DEFAULT_TENANT,
+            };
+            if rules.realm != realm || !hears {
                 continue;
             }
             if let Some(frame) = frames.get(conn.variant) {
                 queued += u64::from(queueing.push(conn, frame.clone()));
             }
         }
+        let written = queueing.written;
+        self.count(written);
         self.counters.deliveries.add(queued);
     }
 
@@ -134,8 +157,9 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         let variant = conn.variant;
         match (conn.wait.take().map(|w| *w), &reply) {
-            (Some(Wait::Attach), Reply::Attached { channel }) => {
+            (Some(Wait::Attach), Reply::Attached { channel, over }) => {
                 let name = conn.name.clone().unwrap_or_else(|| "".into());
+                conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over.clone() }));
                 self.join_locally(key, *channel, name, Membership::Inbox);
                 self.resumed.push(key);
             }
@@ -144,6 +168,7 @@ impl<N: Notify> Core<N> {
                 self.resumed.push(key);
             }
             (Some(Wait::Claim { .. }), Reply::Denied(refusal)) => {
+                conn.messages.give_back();
                 self.refuse(key, refusal);
                 self.resumed.push(key);
             }
@@ -153,15 +178,23 @@ impl<N: Notify> Core<N> {
                 self.resumed.push(key);
             }
             (Some(Wait::Join { room, claimed }), Reply::Denied(refusal)) => {
+                conn.messages.give_back();
                 if claimed {
                     conn.wait = Some(Box::new(Wait::GiveBack { room }));
                 }
                 self.refuse(key, refusal);
                 self.resumed.push(key);
             }
+            (wait, Reply::TellRooms { .. }) => {
+                conn.wait = wait.map(Box::new);
+                if let Reply::TellRooms { event } = reply {
+                    self.to_tell.push_back((key, event));
+                }
+            }
             // Not what it waits for: an answer to something sent before.
             (wait, Reply::Refused(refusal)) => {
                 conn.wait = wait.map(Box::new);
+                conn.messages.give_back();
                 self.refuse(key, refusal);
             }
             (wait, _) => {

@@ -37,6 +37,8 @@ pub struct Door {
     pub trusted_proxies: Vec<IpNet>,
     /// Pages that may read REST answers.
     pub rest_origins: OriginPolicy,
+    /// Whose `/ws/auth` is on a socket that all share; `None`: a dialect's that is not served.
+    pub ws_auth: Option<Dialect>,
     /// For sockets that all dialects share.
     pub http: HttpLimits,
     pub site: Site,
@@ -90,7 +92,8 @@ pub(super) async fn handle(
         };
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = rest(&shard, of, address, request).await;
+    let local = is_local(peer, request.headers());
+    let mut response = rest(&shard, of, local, request).await;
     allow_origin(&shard.door.rest_origins, origin.as_ref(), response.headers_mut());
     let class = StatusClass::of(response.status().as_u16());
     shard.core.borrow().counters().http_requests.of(class).inc();
@@ -114,7 +117,7 @@ fn upgrade(
         }
         (UpgradeRefusal::BadRequest, response)
     })?;
-    let dialect = of.or_else(|| mounted(request.uri(), &upgrade.protocols));
+    let dialect = of.or_else(|| mounted(request.uri(), &upgrade.protocols, shard.door.ws_auth));
     let mount = dialect.and_then(|d| shard.door.mount(d));
     let mount = mount.ok_or_else(|| bad(StatusCode::NOT_FOUND, "no dialect is served here"))?;
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
@@ -171,7 +174,7 @@ fn protocol_of(dialect: Dialect) -> &'static str {
 
 /// Which dialect is meant on a socket that all share: prefix, subprotocol, query, path; the first that
 /// says anything decides.
-fn mounted(uri: &Uri, protocols: &[&str]) -> Option<Dialect> {
+fn mounted(uri: &Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> Option<Dialect> {
     let path = uri.path();
     if path == "/tusk" || path.starts_with("/tusk/") {
         return Some(Dialect::Tusk);
@@ -183,13 +186,23 @@ fn mounted(uri: &Uri, protocols: &[&str]) -> Option<Dialect> {
     if let Some(named) = query.split('&').find_map(|pair| pair.strip_prefix("dialect=")) {
         return (named == Dialect::Tusk.name()).then_some(Dialect::Tusk);
     }
-    (path == "/").then_some(Dialect::Tusk)
+    match path {
+        "/" => Some(Dialect::Tusk),
+        "/ws/auth" => ws_auth,
+        _ => None,
+    }
+}
+
+/// Whether somebody at this machine asks for himself: not through a proxy, and not a web page in a browser here.
+fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
+    const OF_OTHERS: [&str; 4] = ["origin", "forwarded", "x-forwarded-for", "x-real-ip"];
+    peer.to_canonical().is_loopback() && !OF_OTHERS.iter().any(|name| headers.contains_key(*name))
 }
 
 async fn rest(
     shard: &Rc<Shard>,
     of: Option<Dialect>,
-    address: IpAddr,
+    local: bool,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -215,7 +228,7 @@ async fn rest(
         Ok(body) => body,
         Err(response) => return response,
     };
-    let asked = Asked { path, headers: &head.headers, address, body: &body, name };
+    let asked = Asked { path, headers: &head.headers, local, body: &body, name };
     api::handle(route, &asked, &**shard, &shard.door.site).await
 }
 
@@ -281,7 +294,10 @@ mod tests {
             ("/no/such/page", vec![], false),
         ] {
             let uri: Uri = uri.parse().expect("a uri");
-            assert_eq!(mounted(&uri, &protocols).is_some(), want, "{uri} {protocols:?}");
+            assert_eq!(mounted(&uri, &protocols, None).is_some(), want, "{uri} {protocols:?}");
         }
+        let auth: Uri = "/ws/auth?token=x".parse().expect("a uri");
+        assert_eq!(mounted(&auth, &[], None), None);
+        assert_eq!(mounted(&auth, &[], Some(Dialect::Tusk)), Some(Dialect::Tusk));
     }
 }

@@ -4,7 +4,7 @@
 //! handles what comes by lane, one ends each turn (and runs after all that were ready in it), one lets time
 //! pass. None of them holds the core across an await.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::Notify as Signal;
-use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::task::{JoinHandle, LocalSet, spawn_local, yield_now};
 use tracing::{info, warn};
 
 use super::core::Core;
@@ -69,6 +69,10 @@ pub(super) struct Shard {
     pub door: Arc<Door>,
     /// Something is due earlier than the timer was set for.
     earlier: Signal,
+    /// What the timer is set for, in milliseconds since the start; `None`: it is not set.
+    timer_at: Cell<Option<u64>>,
+    /// Sockets that are not upgraded yet.
+    pending: Cell<usize>,
 }
 
 /// Runs a shard on this thread until it is told to end.
@@ -91,43 +95,50 @@ async fn live(launch: Launch) -> io::Result<()> {
         shared,
         door,
         earlier: Signal::new(),
+        timer_at: Cell::new(None),
+        pending: Cell::new(0),
     });
     // SAFETY: the descriptor is owned by what is registered, always the same, and open until that is dropped.
     let bell = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) }?;
-    spawn_local(end_turns(shard.clone()));
-    spawn_local(answer_bell(shard.clone(), bell));
-    spawn_local(pass_time(shard.clone()));
+    let turns = spawn_local(end_turns(shard.clone()));
+    let bells = spawn_local(answer_bell(shard.clone(), bell));
+    let time = spawn_local(pass_time(shard.clone()));
     let mut accepting = Vec::new();
     for (listener, dialect) in listeners {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         accepting.push(spawn_local(accept(shard.clone(), listener, dialect)));
     }
-    match control.recv_async().await {
-        Ok(Control::Drain(over)) => {
-            accepting.iter().for_each(tokio::task::JoinHandle::abort);
-            tokio::select! {
-                () = drain(&shard, over) => {}
-                // A second word ends it at once.
-                _ = control.recv_async() => {}
-            }
-        }
-        Ok(Control::Stop) | Err(_) => {}
+    tokio::select! {
+        () = until_told(&shard, &control, &accepting) => Ok(()),
+        // They never end by themselves: without one of them the shard is not one any more.
+        _ = turns => Err(io::Error::other("the turns of a shard ended")),
+        _ = bells => Err(io::Error::other("the lanes of a shard ended")),
+        _ = time => Err(io::Error::other("the time of a shard ended")),
     }
-    Ok(())
+}
+
+/// Waits for the word to end, and ends as it says.
+async fn until_told(shard: &Rc<Shard>, control: &flume::Receiver<Control>, accepting: &[JoinHandle<()>]) {
+    if let Ok(Control::Drain(over)) = control.recv_async().await {
+        accepting.iter().for_each(JoinHandle::abort);
+        tokio::select! {
+            () = drain(shard, over) => {}
+            // A second word ends it at once.
+            _ = control.recv_async() => {}
+        }
+    }
 }
 
 /// Ends the turn after everything that was ready in it has run.
 async fn end_turns(shard: Rc<Shard>) {
-    let mut timer_at = None;
     poll_fn(|cx| {
         let mut core = shard.core.borrow_mut();
         if core.turn_is_due(cx.waker()) {
             core.end_turn();
             let next = core.next_tick_ms();
-            if next.is_some() && timer_at.is_none_or(|at| next.is_some_and(|n| n < at)) {
+            if next.is_some_and(|next| shard.timer_at.get().is_none_or(|at| next < at)) {
                 shard.earlier.notify_one();
             }
-            timer_at = next;
         }
         Poll::<()>::Pending
     })
@@ -150,6 +161,7 @@ async fn answer_bell(shard: Rc<Shard>, bell: AsyncFd<OwnedFd>) {
 async fn pass_time(shard: Rc<Shard>) {
     loop {
         let next = shard.core.borrow().next_tick_ms();
+        shard.timer_at.set(next);
         let Some(at) = next else {
             shard.earlier.notified().await;
             continue;
@@ -162,12 +174,18 @@ async fn pass_time(shard: Rc<Shard>) {
             }
         }
         shard.core.borrow_mut().tick();
+        // The turn must end before the next look, or time would stand still for the core.
+        yield_now().await;
     }
 }
 
 async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, dialect: Option<Dialect>) {
     loop {
         match listener.accept().await {
+            Ok(_) if shard.pending.get() >= shard.shared.pending_max => {
+                // Dropped, and so closed: whoever is in a hurry tries again.
+                shard.core.borrow().counters().sockets_refused.inc();
+            }
             Ok((socket, peer)) => {
                 spawn_local(greet(shard.clone(), socket, peer, dialect));
             }
@@ -184,8 +202,21 @@ async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, dialect: Op
 async fn greet(shard: Rc<Shard>, socket: TcpStream, peer: SocketAddr, of: Option<Dialect>) {
     let limits = shard.door.http_limits(of);
     let handle = |request| door::handle(shard.clone(), of, peer.ip(), request);
-    if let Some(upgraded) = serve(socket, limits, handle).await {
+    shard.pending.set(shard.pending.get() + 1);
+    let pending = Pending(&shard.pending);
+    let upgraded = serve(socket, limits, handle).await;
+    drop(pending);
+    if let Some(upgraded) = upgraded {
         open(&shard, upgraded);
+    }
+}
+
+/// Counts one socket that is not upgraded yet, until it is dropped.
+struct Pending<'a>(&'a Cell<usize>);
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 
@@ -199,25 +230,37 @@ fn open(shard: &Rc<Shard>, upgraded: Upgraded<Ticket>) {
     spawn_local(task);
 }
 
-/// Closes everybody, spread over the time given, and waits until they are gone or the time is up.
+/// Closes everybody, spread over the first half of the time given so that the last ones can still answer, and
+/// waits until nobody is left on any shard: others may need this one's homes until then.
 async fn drain(shard: &Rc<Shard>, over: Duration) {
-    let keys = shard.core.borrow().open_keys();
-    let end = tokio::time::Instant::now() + over + CLOSING_GRACE;
+    let mut keys = shard.core.borrow().open_keys();
+    let begin = tokio::time::Instant::now();
     if !keys.is_empty() {
         info!(shard = shard.core.borrow().index(), connections = keys.len(), "draining");
-        // In the first half of the time, so that the last ones can still answer.
-        let step = over.div_f64(2.0 * keys.len() as f64);
-        for key in keys {
-            shard.core.borrow_mut().close(key, CloseReason::Drain);
-            tokio::time::sleep(step).await;
-        }
     }
-    while shard.core.borrow().connections() > 0 && tokio::time::Instant::now() < end {
-        tokio::time::sleep(DRAIN_POLL).await;
+    let all = keys.len();
+    loop {
+        let elapsed = begin.elapsed();
+        let part = elapsed.as_secs_f64() * 2.0 / over.as_secs_f64().max(f64::MIN_POSITIVE);
+        let left = all - (all as f64 * part.min(1.0)) as usize;
+        while keys.len() > left {
+            let Some(key) = keys.pop() else { break };
+            shard.core.borrow_mut().close(key, CloseReason::Drain);
+        }
+        if part >= 1.0 {
+            // Those that were let in before the door was shut and opened after it.
+            let late = shard.core.borrow().open_keys();
+            late.into_iter().for_each(|key| shard.core.borrow_mut().close(key, CloseReason::Drain));
+        }
+        let nobody = shard.shared.registry.connections() == 0 && shard.pending.get() == 0;
+        if (keys.is_empty() && nobody) || elapsed >= over + CLOSING_GRACE {
+            return;
+        }
+        tokio::time::sleep(DRAIN_STEP).await;
     }
 }
 
 /// Beyond the drain time, for the last closing handshakes.
 const CLOSING_GRACE: Duration = Duration::from_millis(500);
-/// How often a draining shard looks whether everybody is gone.
-const DRAIN_POLL: Duration = Duration::from_millis(10);
+/// How often a draining shard closes the next ones and looks whether everybody is gone.
+const DRAIN_STEP: Duration = Duration::from_millis(5);

@@ -6,12 +6,12 @@ use super::core::Core;
 use crate::conn::{Conn, OutboxPool};
 use crate::lane::Notify;
 
-/// The most slices one vectored write takes: IOV_MAX of Linux is 1,024; more than this gains nothing.
-const SLICES_MAX: usize = 256;
+/// The most slices one vectored write takes; `limits.flush_frames` may be less.
+pub(super) const FLUSH_FRAMES_MAX: usize = 64;
 
 /// What was written in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Written {
+pub(super) struct Written {
     calls: u64,
     frames: u64,
     bytes: u64,
@@ -19,7 +19,7 @@ struct Written {
 
 /// How a connection stands after its outbox was flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flushed {
+pub(super) enum Flushed {
     /// Nothing waits.
     Empty,
     /// The socket takes no more for now.
@@ -52,7 +52,7 @@ impl<N: Notify> Core<N> {
         }
     }
 
-    fn count(&self, written: Written) {
+    pub(super) fn count(&self, written: Written) {
         if written.calls > 0 {
             self.counters.write_calls.add(written.calls);
             self.counters.frames_sent.add(written.frames);
@@ -61,7 +61,7 @@ impl<N: Notify> Core<N> {
     }
 
     fn flush_at(&mut self, index: u32, written: &mut Written) {
-        let limit = self.shared.flush_frames.clamp(1, SLICES_MAX);
+        let limit = self.shared.flush_frames.clamp(1, FLUSH_FRAMES_MAX);
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         conn.dirty = false;
         if conn.socket.is_none() {
@@ -70,14 +70,17 @@ impl<N: Notify> Core<N> {
         match write_out(conn, &mut self.pool, limit, written) {
             Flushed::Empty => {
                 conn.pace.blocked_since = 0;
-                if conn.peer_closed {
+                if conn.peer_closed || conn.shunned {
+                    // Ends the sending side; the peer sees that nothing more comes.
                     conn.socket = None;
                     conn.wake();
                 }
             }
-            Flushed::Blocked if conn.pace.blocked_since == 0 => {
+            Flushed::Blocked if conn.pace.blocked_since == 0 || conn.pace.blocked_bytes == 0 => {
+                // From here on all that waits now must leave in time. What comes later has its own time.
                 let now = self.now.mono_ms.max(1);
                 conn.pace.blocked_since = now;
+                conn.pace.blocked_bytes = conn.outbox.bytes();
                 // The task that reads also waits for the socket to take bytes again.
                 conn.wake();
                 let (key, age) = (conn.key, self.shared.rules(conn.variant.dialect).times.outbox_age);
@@ -86,22 +89,24 @@ impl<N: Notify> Core<N> {
                 }
             }
             Flushed::Blocked => {}
-            Flushed::Broken => {
-                conn.socket = None;
-                conn.wake();
-            }
+            Flushed::Broken => conn.drop_socket(),
         }
     }
 }
 
-fn write_out(conn: &mut Conn, pool: &mut OutboxPool, limit: usize, written: &mut Written) -> Flushed {
+pub(super) fn write_out(
+    conn: &mut Conn,
+    pool: &mut OutboxPool,
+    limit: usize,
+    written: &mut Written,
+) -> Flushed {
     let Some(socket) = &conn.socket else { return Flushed::Broken };
     let outbox = &mut conn.outbox;
     while let Some(head) = outbox.head() {
         let result = match outbox.frames() {
             1 => socket.try_write(head),
             _ => {
-                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let mut slices = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
                 let filled = outbox.slices(&mut slices[..limit]);
                 socket.try_write_vectored(&slices[..filled])
             }
@@ -111,6 +116,7 @@ fn write_out(conn: &mut Conn, pool: &mut OutboxPool, limit: usize, written: &mut
             Ok(Some(n)) => {
                 written.bytes += n as u64;
                 written.frames += outbox.advance(n, pool) as u64;
+                conn.pace.blocked_bytes = conn.pace.blocked_bytes.saturating_sub(n);
             }
             Ok(None) => return Flushed::Blocked,
             Err(_) => return Flushed::Broken,

@@ -17,8 +17,14 @@ impl<N: Notify> Core<N> {
     /// Whatever the reader of a connection hands on.
     pub fn incoming(&mut self, key: ConnKey, incoming: Incoming<'_>) -> Flow {
         match incoming {
-            Incoming::Text(text) => self.text(key, text),
-            Incoming::Binary(data) => self.binary(key, data),
+            Incoming::Text(text) => {
+                self.whole(key);
+                self.text(key, text)
+            }
+            Incoming::Binary(data) => {
+                self.whole(key);
+                self.binary(key, data)
+            }
             Incoming::Ping(payload) => self.ping(key, payload),
             Incoming::Pong(_) => Flow::Continue,
             Incoming::Close(code, _) => {
@@ -38,21 +44,26 @@ impl<N: Notify> Core<N> {
         }
     }
 
+    /// A message is whole: whatever is incomplete from here on began now.
+    fn whole(&mut self, key: ConnKey) {
+        if let Some(conn) = self.conn_mut(key) {
+            conn.pace.incomplete_since = 0;
+        }
+    }
+
     /// Whether a message was begun and is not whole yet; it has a deadline then.
     pub fn mid_message(&mut self, key: ConnKey, is: bool) {
         let now = self.now.mono_ms.max(1);
-        let shared = self.shared.clone();
         let Some(conn) = self.conn_mut(key) else { return };
-        match (is, conn.pace.incomplete_since) {
-            (false, _) => conn.pace.incomplete_since = 0,
-            (true, 0) => {
-                conn.pace.incomplete_since = now;
-                let limit = shared.rules(conn.variant.dialect).times.incomplete;
-                if limit != 0 {
-                    self.look_again(key, now + limit);
-                }
+        if !is {
+            conn.pace.incomplete_since = 0;
+        } else if conn.pace.incomplete_since == 0 {
+            conn.pace.incomplete_since = now;
+            let dialect = conn.variant.dialect;
+            let limit = self.shared.rules(dialect).times.incomplete;
+            if limit != 0 {
+                self.look_again(key, now + limit);
             }
-            (true, _) => {}
         }
     }
 
@@ -61,7 +72,7 @@ impl<N: Notify> Core<N> {
         let code = u16::from(violation.code);
         let reason = if code == 1009 { CloseReason::TooBig } else { CloseReason::Violation };
         tracing::debug!(conn = %key, code, "protocol violation");
-        self.close_with(key, reason, code, violation.reason);
+        self.shun(key, reason, code, violation.reason);
     }
 
     /// A text message. `text` is valid UTF-8 and may be overwritten. The answer says whether the connection
@@ -108,18 +119,18 @@ impl<N: Notify> Core<N> {
         self.flow(key)
     }
 
-    /// Whether the connection may be read on. A pause is taken back by [`Core::unpause`].
+    /// Whether the connection may be read on. What holds it is taken back by [`Core::let_go`].
     fn flow(&mut self, key: ConnKey) -> Flow {
         let waiting = self.deliveries.total() > 0;
         let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key) else {
             return Flow::Continue;
         };
-        if waiting && !conn.paused {
+        if waiting && !conn.held_by_deliveries {
+            conn.held_by_deliveries = true;
             self.held_by_deliveries.push(key);
-            conn.paused = true;
+            self.counters.paused_reads.inc();
         }
-        conn.paused |= conn.wait.is_some();
-        match conn.paused {
+        match conn.is_paused() {
             true => Flow::Pause,
             false => Flow::Continue,
         }

@@ -44,24 +44,29 @@ impl<N: Notify> Core<N> {
     /// Begins to close from this side: a Close frame, then the end of TCP when the peer has answered.
     pub fn close(&mut self, key: ConnKey, reason: CloseReason) {
         let (code, text) = reason.frame();
-        self.close_with(key, reason, code, text);
-    }
-
-    /// The same with the code and text of a protocol violation.
-    pub fn close_with(&mut self, key: ConnKey, reason: CloseReason, code: u16, text: &str) {
         self.finish(key, reason, frame::close(code, text));
     }
 
     /// The peer sent a Close frame: it is answered, and TCP ends when the answer is out.
     pub fn closed_by_peer(&mut self, key: ConnKey, code: Option<u16>) {
         self.finish(key, CloseReason::ClientClosed, frame::close_reply(code));
-        if let Some(conn) = self.conn_mut(key) {
-            conn.peer_closed = true;
-            if !conn.dirty {
-                conn.dirty = true;
-                self.dirty.push(key.index);
-            }
-        }
+        let Some(conn) = self.conn_mut(key) else { return };
+        conn.peer_closed = true;
+        self.flush_later(key);
+    }
+
+    /// The peer broke the protocol: it is told how, and then nothing more, and it is not listened to.
+    pub fn shun(&mut self, key: ConnKey, reason: CloseReason, code: u16, text: &str) {
+        self.finish(key, reason, frame::close(code, text));
+        let Some(conn) = self.conn_mut(key) else { return };
+        conn.shunned = true;
+        self.flush_later(key);
+    }
+
+    fn flush_later(&mut self, key: ConnKey) {
+        let Some(conn) = self.conn_mut(key).filter(|c| !c.dirty) else { return };
+        conn.dirty = true;
+        self.dirty.push(key.index);
     }
 
     fn finish(&mut self, key: ConnKey, reason: CloseReason, frame: bytes::Bytes) {
@@ -79,11 +84,12 @@ impl<N: Notify> Core<N> {
             tracing::warn!(conn = %key, reason = reason.name(), dropped_frames = dropped, "subscriber too slow");
         }
         conn.outbox.push_unbounded(Rc::new(frame), &mut self.pool);
-        conn.batching = false;
-        conn.dirty = true;
-        self.dirty.push(key.index);
+        // One that gathers a batch is marked already, but would not be flushed for a while.
+        let gathers = std::mem::take(&mut conn.batching) && conn.dirty;
+        conn.dirty &= !gathers;
         conn.wake();
-        if conn.wait.is_none() {
+        self.flush_later(key);
+        if self.conn(key).is_some_and(|c| c.wait.is_none()) {
             self.detach(key);
         }
         self.look_at(key);
@@ -127,7 +133,9 @@ impl<N: Notify> Core<N> {
     /// TCP has ended, or its reader has. The connection is gone, whatever it was doing.
     pub fn remove(&mut self, key: ConnKey, reason: CloseReason) {
         self.touch();
-        let Some(conn) = self.conn_mut(key) else { return };
+        // What is still to be said goes out if the socket takes it: the peer may only have ended its side.
+        self.flush_one(key);
+        let Some(conn) = self.conn_mut(key).filter(|c| c.phase != Phase::Gone) else { return };
         let reason = if let Phase::Closing(why) = conn.phase { why } else { reason };
         let was_open = conn.is_open();
         conn.phase = Phase::Gone;
@@ -173,8 +181,7 @@ impl<N: Notify> Core<N> {
             }
             Due::Close(reason) => return self.close(key, reason),
             Due::Drop => {
-                conn.socket = None;
-                conn.wake();
+                conn.drop_socket();
                 None
             }
         };
@@ -187,10 +194,10 @@ impl<N: Notify> Core<N> {
     /// becomes stale.
     pub(super) fn look_again(&mut self, key: ConnKey, at_ms: u64) {
         let planned = self.conn(key).map_or(0, |c| c.next_tick * TICK_MS);
-        if planned > self.now.mono_ms && planned <= at_ms {
+        if planned != 0 && planned <= at_ms {
             return;
         }
-        let tick = self.wheel.insert((key.index, key.generation), at_ms);
+        let tick = self.wheel.insert((key.index, key.generation), at_ms, self.now.mono_ms);
         if let Some(conn) = self.conn_mut(key) {
             conn.next_tick = tick;
         }
@@ -204,9 +211,12 @@ impl<N: Notify> Core<N> {
         self.wheel.take_due(now, |tick, entry| due.push((tick, entry)));
         self.counters.wheel_ticks.inc();
         for (tick, (index, generation)) in due {
-            let Some(conn) = self.conns.get(index as usize) else { continue };
-            if conn.key.generation == generation && conn.next_tick == tick {
-                self.look_at(conn.key);
+            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
+            // A pause of the process takes entries out by rounds: later than planned counts too.
+            if conn.key.generation == generation && conn.next_tick != 0 && conn.next_tick <= tick {
+                conn.next_tick = 0;
+                let key = conn.key;
+                self.look_at(key);
             }
         }
         while self.batches.front().is_some_and(|(at, _)| *at <= now) {

@@ -10,7 +10,6 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::event_loop::Shard;
-use crate::conn::Phase;
 use crate::model::{CloseReason, ConnKey, Variant};
 use crate::ws::{Flow, Incoming, Reader, Violation};
 
@@ -52,11 +51,10 @@ impl ReaderTask {
         if !conn.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             conn.waker = Some(cx.waker().clone());
         }
-        if conn.socket.is_none() {
+        if conn.is_over() {
             return Gate::Ended;
         }
-        // An ended connection is read on, so that the peer's Close is seen.
-        match conn.paused && conn.phase == Phase::Open {
+        match conn.is_paused() {
             true => Gate::Paused,
             false => Gate::Read,
         }

@@ -10,7 +10,7 @@ use crate::conn::Wait;
 use crate::dialect::{Request, tusk};
 use crate::lane::Notify;
 use crate::model::{
-    Code, Command, ConnKey, Dialect, Kind, Op, Origin, Principal, Refusal, Reply, ReplyTo, Target,
+    Code, Command, ConnKey, Dialect, Event, Kind, Op, Origin, Principal, Refusal, Reply, ReplyTo, Target,
 };
 
 impl<N: Notify> Core<N> {
@@ -84,6 +84,9 @@ impl<N: Notify> Core<N> {
             self.detach_user(key, rooms);
         }
         let rooms = self.room_names(key);
+        if !same {
+            self.tell_change_of_name(key, before.as_deref(), &principal);
+        }
         let now = self.now;
         let Some(conn) = self.conn_mut(key) else { return };
         conn.pace.awaits_auth = false;
@@ -97,6 +100,21 @@ impl<N: Notify> Core<N> {
             self.ask_inbox(key, Op::Attach { variant, rooms });
         }
         self.look_at(key);
+    }
+
+    /// The rooms it stays in hear that one user left and another came; a guest was never told of.
+    fn tell_change_of_name(&mut self, key: ConnKey, before: Option<&Principal>, after: &Principal) {
+        let joined = self
+            .conn(key)
+            .map_or_else(Vec::new, |c| c.rooms.iter().map(|j| (j.channel, j.name.clone())).collect());
+        for (channel, room) in joined {
+            let left = before.map(|p| Event::Left { room: room.clone(), user: p.user.clone() });
+            let joined = Event::Joined { room, user: after.user.clone() };
+            for event in left.into_iter().chain([joined]) {
+                let op = Op::Announce { event, exclude: Some(key) };
+                self.ask(key, channel.home as usize, Target::Known(channel), op);
+            }
+        }
     }
 
     fn room_names(&self, key: ConnKey) -> Vec<Arc<str>> {

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::conn::Rules;
 use crate::extension::Extensions;
 use crate::model::{ChannelName, Dialect, RealmId};
+use crate::telemetry::Registry;
 
 /// Made once at boot.
 #[derive(Debug)]
@@ -21,12 +22,16 @@ pub struct Shared {
     pub homes: HomeLimits,
     pub credentials: Credentials,
     pub extensions: Extensions,
+    /// All shards' figures; what one shard knows of the others without asking.
+    pub registry: Registry,
     /// Entries of one command lane.
     pub command_lane: usize,
     /// Entries of one delivery lane.
     pub delivery_lane: usize,
     /// Connections that one shard may hold; sizes the bounds of its backlogs.
     pub connections_max: usize,
+    /// Sockets of a shard that may be in their HTTP phase at once; one more is closed.
+    pub pending_max: usize,
     /// Bytes that may wait for one connection; beyond them it is closed as too slow. 0: no limit.
     pub outbox_bytes: usize,
     /// Waiting frames that leave in one vectored write.

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use crate::channel::too_many_rooms;
 use crate::conn::{Phase, Wait};
 use crate::lane::Notify;
-use crate::model::{ChannelName, Command, ConnKey, Kind, Op, Origin, Principal, ReplyTo, Target};
+use crate::model::{ChannelName, Command, ConnKey, Event, Kind, Op, Origin, Principal, ReplyTo, Target};
 
 impl<N: Notify> Core<N> {
     /// Takes the next step of a connection whose answer has come.
@@ -17,6 +18,7 @@ impl<N: Notify> Core<N> {
             Some(Wait::Claimed { room, .. }) if ended => self.release(key, room),
             Some(Wait::Claimed { room, password }) => self.join(key, room, password, true),
             Some(Wait::GiveBack { room }) => self.release(key, room),
+            Some(Wait::Over { rooms }) => self.leave_those_over(key, &rooms),
             other => {
                 if let Some(conn) = self.conn_mut(key) {
                     conn.wait = other.map(Box::new);
@@ -33,13 +35,39 @@ impl<N: Notify> Core<N> {
             return;
         }
         match conn.phase {
-            Phase::Open => self.unpause(key),
+            Phase::Open => self.let_go(key, |_| ()),
             Phase::Closing(_) => self.detach(key),
             Phase::Gone => {
                 self.detach(key);
                 self.free(key);
             }
         }
+    }
+
+    /// Leaves rooms for which its user has no place left (TUS-33).
+    fn leave_those_over(&mut self, key: ConnKey, rooms: &[Arc<str>]) {
+        let max = self.shared.homes.max_rooms_per_user;
+        for name in rooms {
+            let Some(conn) = self.conn_mut(key) else { return };
+            let Some(at) = conn.rooms.iter().position(|j| j.name == *name) else { continue };
+            let joined = conn.rooms.swap_remove(at);
+            let variant = conn.variant;
+            self.leave_locally(joined.channel, joined.place);
+            let op = Op::Leave { variant, quiet: false };
+            self.ask(key, joined.channel.home as usize, Target::Known(joined.channel), op);
+            self.refuse(key, &too_many_rooms(max));
+        }
+    }
+
+    /// Tells an event to the rooms a connection is in, and to its own user.
+    pub(super) fn tell_rooms(&mut self, key: ConnKey, event: &Event) {
+        let Some(conn) = self.conn(key) else { return };
+        let channels: Vec<_> = conn.rooms.iter().map(|j| j.channel).collect();
+        for channel in channels {
+            let op = Op::Announce { event: event.clone(), exclude: None };
+            self.ask(key, channel.home as usize, Target::Known(channel), op);
+        }
+        self.ask_inbox(key, Op::Announce { event: event.clone(), exclude: None });
     }
 
     /// Asks the room to let the connection in. `claimed`: a place among its user's rooms is taken for it.

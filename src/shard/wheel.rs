@@ -32,7 +32,11 @@ impl Wheel {
     }
 
     /// Puts an entry in and returns the tick at which it comes out: the first one not before `due_ms`.
-    pub fn insert(&mut self, entry: Entry, due_ms: u64) -> u64 {
+    pub fn insert(&mut self, entry: Entry, due_ms: u64, now_ms: u64) -> u64 {
+        if self.entries == 0 {
+            // Nobody turned it while it was empty.
+            self.at = self.at.max(now_ms / TICK_MS);
+        }
         let tick = due_ms.div_ceil(TICK_MS).clamp(self.at + 1, self.at + SLOTS as u64 - 1);
         self.slots[tick as usize % SLOTS].push(entry);
         self.entries += 1;
@@ -83,12 +87,24 @@ mod tests {
     fn an_empty_wheel_wakes_nobody() {
         let mut wheel = Wheel::new(5000);
         assert_eq!(wheel.next_ms(), None);
-        wheel.insert((1, 0), 6000);
+        wheel.insert((1, 0), 6000, 5000);
         let at = wheel.next_ms().expect("one entry");
         assert!((6000..6000 + TICK_MS).contains(&at));
         let mut seen = Vec::new();
         wheel.take_due(at, |_, e| seen.push(e));
         assert_eq!((seen, wheel.next_ms()), (vec![(1, 0)], None));
+    }
+
+    #[test]
+    fn a_wheel_that_stood_still_forgets_nothing() {
+        let mut wheel = Wheel::new(0);
+        let late = 10 * SLOTS as u64 * TICK_MS;
+        let tick = wheel.insert((1, 0), late + 1000, late);
+        assert!(tick * TICK_MS >= late + 1000);
+        let mut seen = Vec::new();
+        // A pause of the whole process: many rounds are taken at once.
+        wheel.take_due(late * 3, |_, e| seen.push(e));
+        assert_eq!((seen, wheel.is_empty()), (vec![(1, 0)], true));
     }
 
     proptest! {
@@ -101,7 +117,7 @@ mod tests {
         ) {
             let mut wheel = Wheel::new(start);
             for (n, delay) in delays.iter().enumerate() {
-                wheel.insert((n as u32, 0), start + delay);
+                wheel.insert((n as u32, 0), start + delay, start);
             }
             let mut now = start;
             let mut out = vec![None; delays.len()];

@@ -65,6 +65,7 @@ counters! {
     connections_accepted: Counter = "connections_accepted_total", "Connections upgraded to WebSocket.";
     connections_closed: Counter by CloseReason = "connections_closed_total", "Connections ended, by cause.";
     upgrades_refused: Counter by UpgradeRefusal = "upgrades_refused_total", "Requests to upgrade that were turned away.";
+    sockets_refused: Counter = "sockets_refused_total", "Sockets closed at once, because too many were not upgraded yet.";
     messages_received: Counter = "messages_received_total", "Complete data messages read from connections.";
     messages_refused: Counter by Code = "messages_refused_total", "Messages answered by an error, by cause.";
     deliveries: Counter = "deliveries_total", "Frames queued to connections.";
@@ -81,7 +82,6 @@ counters! {
     lane_full: Counter by LaneClass = "lane_full_total", "Entries that had to wait because their lane was full.";
     backlog: Gauge by LaneClass = "backlog_entries", "Entries waiting for room in a lane.";
     paused_reads: Counter = "paused_reads_total", "Times a connection was no longer read because its command lane was full.";
-    outbox_bytes: Gauge = "outbox_bytes", "Bytes of frames that wait for their sockets.";
     turns: Counter = "turns_total", "Turns of the event loop.";
     turn_busy: Histogram = "turn_busy_seconds", "Time a turn of the event loop worked, without its wait.";
     queued_direct: Gauge = "queued_direct_messages", "Private messages that wait for their user to connect.";

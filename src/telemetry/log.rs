@@ -16,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 use tracing::{Event, Level, Subscriber};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime as Rfc3339};
@@ -36,15 +37,20 @@ pub enum Format {
     Json,
 }
 
-/// Sends every event of this crate at `level` or above to stderr from now on.
-///
-/// A write waits for stderr to take it: lines at `debug` and below are for diagnosis, not for a busy server.
+/// Lines that may wait for stderr; later ones are dropped until it takes some, so that a shard never waits.
+const LINES_WAITING: usize = 16_384;
+
+/// Sends every event of this crate at `level` or above to stderr from now on, through a thread of its own.
+/// Dropping what is returned writes out what waits.
 ///
 /// # Errors
 /// When the process has a log already.
-pub fn init(level: LevelFilter, format: Format) -> Result<(), SetGlobalDefaultError> {
+pub fn init(level: LevelFilter, format: Format) -> Result<WorkerGuard, SetGlobalDefaultError> {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    set_global_default(subscriber(level, format, colours, io::stderr))
+    let queue = NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true);
+    let (stderr, guard) = queue.finish(io::stderr());
+    set_global_default(subscriber(level, format, colours, stderr))?;
+    Ok(guard)
 }
 
 fn subscriber<W>(level: LevelFilter, format: Format, colours: bool, to: W) -> impl Subscriber + Send + Sync

@@ -27,8 +27,17 @@ pub fn binary_frame(scratch: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) -
     data_frame(scratch, Data::Binary, write)
 }
 
+/// What is reserved at once for frames to come, in bytes. A frame that waits long keeps this much alive.
+const SCRATCH: usize = 4096;
+/// With less than this left, more is reserved.
+const SCRATCH_MIN: usize = 512;
+
 fn data_frame(scratch: &mut BytesMut, data: Data, write: impl FnOnce(&mut BytesMut)) -> Bytes {
     scratch.clear();
+    if scratch.capacity() < SCRATCH_MIN {
+        // One allocation serves many small frames, and none when those before are gone.
+        scratch.reserve(SCRATCH);
+    }
     scratch.put_bytes(0, GAP);
     write(scratch);
     // Only a `write` that broke its contract has cut into the gap; the frame is then an empty one.

@@ -14,10 +14,6 @@ use super::header::{CutHeader, Header};
 use super::mask::unmask;
 use super::{Inflater, Violation};
 
-/// What is reserved at once for a frame of which only the header is known, in bytes: a client that announces
-/// much and sends little costs no more than this.
-const RESERVE_UNSEEN: usize = 1024;
-
 /// What a listener allows its clients. Passed at each call, so that it costs a connection no memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -26,6 +22,9 @@ pub struct Limits {
     pub max_message: usize,
     /// permessage-deflate was negotiated, so RSV1 is allowed.
     pub deflate: bool,
+    /// What is reserved at once for a frame of which only the header is known, in bytes: a client that announces
+    /// much and sends little costs no more than this. A longer frame makes it grow.
+    pub reserve: usize,
 }
 
 impl Limits {
@@ -269,7 +268,9 @@ impl Reader {
         frame.header.mask.rotate_left(used % 4);
         frame.remaining -= used;
         match &mut held.message {
-            Some(message) if !frame.header.is_control() => message.append(piece, frame.remaining)?,
+            Some(message) if !frame.header.is_control() => {
+                message.append(piece, frame.remaining, call.limits.reserve)?
+            }
             _ => held.control.extend_from_slice(piece),
         }
         if frame.remaining > 0 {
@@ -327,11 +328,11 @@ impl Reader {
 
 impl Message {
     /// Adds a piece of payload; `remaining` bytes of its frame are still to come.
-    fn append(&mut self, piece: &[u8], remaining: usize) -> Result<(), Violation> {
+    fn append(&mut self, piece: &[u8], remaining: usize, reserve: usize) -> Result<(), Violation> {
         let free = self.payload.capacity() - self.payload.len();
         if free < piece.len() {
             // Doubling keeps the copying linear; no more than the frame needs keeps the memory honest.
-            let ahead = self.payload.len().max(RESERVE_UNSEEN).min(remaining);
+            let ahead = self.payload.len().max(reserve).min(remaining);
             self.payload.reserve_exact(piece.len() + ahead);
         }
         self.payload.extend_from_slice(piece);

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::oracle::{self, Event};
 use super::{Deflater, Flow, Incoming, Inflater, Limits, Reader, Violation, frame};
 
-const OPEN: Limits = Limits { max_message: usize::MAX, deflate: false };
-const DEFLATE: Limits = Limits { max_message: usize::MAX, deflate: true };
+const OPEN: Limits = Limits { max_message: usize::MAX, deflate: false, reserve: 1024 };
+const DEFLATE: Limits = Limits { max_message: usize::MAX, deflate: true, reserve: 1024 };
 
 /// A masked frame with `first` as its first byte.
 fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -170,7 +170,7 @@ fn order_of_fragments() {
 #[test]
 fn limit_is_exact_in_one_frame_and_in_many() {
     for limit in [0usize, 1, 125, 126, 1000] {
-        let limits = Limits { max_message: limit, deflate: false };
+        let limits = Limits { max_message: limit, deflate: false, reserve: 1024 };
         let fits = client_frame(0x82, &vec![1; limit]);
         assert_eq!(read_every_way(&limits, &fits).1, None);
         assert_eq!(read_every_way(&limits, &client_frame(0x82, &vec![1; limit + 1])), (vec![], Some(1009)));
@@ -186,7 +186,7 @@ fn limit_is_exact_in_one_frame_and_in_many() {
 
 #[test]
 fn a_message_too_big_is_refused_by_its_header_alone() {
-    let limits = Limits { max_message: 1 << 20, deflate: false };
+    let limits = Limits { max_message: 1 << 20, deflate: false, reserve: 1024 };
     for length in [(1u64 << 20) + 1, u64::MAX >> 1] {
         let header = [&[0x82, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();
         assert_eq!(read_every_way(&limits, &header), (vec![], Some(1009)));
@@ -361,7 +361,7 @@ fn compressed_messages() {
 fn compressed_limit_is_that_of_the_inflated_message() {
     let payload = vec![b'a'; 10_000];
     let frame = compressed_frame(&payload);
-    let limit = |max_message| Limits { max_message, deflate: true };
+    let limit = |max_message| Limits { max_message, deflate: true, reserve: 1024 };
     assert_eq!(read(&limit(10_000), &frame).1, None);
     assert_eq!(read(&limit(9_999), &frame), (vec![], Some(1009)));
     // More on the wire than deflate ever makes of the limit: refused by the header.
@@ -433,7 +433,7 @@ proptest! {
             }
         }
         bytes.truncate((bytes.len() as f64 * keep) as usize);
-        let limits = Limits { max_message: limit, deflate: false };
+        let limits = Limits { max_message: limit, deflate: false, reserve: 1024 };
         let expected = oracle::read(&bytes, limit);
         prop_assert_eq!(&read(&limits, &bytes), &expected);
         prop_assert_eq!(&read_in(&limits, &bytes, &cuts, pause_every), &expected);
@@ -445,7 +445,7 @@ proptest! {
         cuts in prop::collection::vec(0usize..20, 0..20),
         deflate: bool,
     ) {
-        let limits = Limits { max_message: 1000, deflate };
+        let limits = Limits { max_message: 1000, deflate, reserve: 1024 };
         prop_assert_eq!(read_in(&limits, &garbage, &cuts, 2), read(&limits, &garbage));
         if !deflate {
             prop_assert_eq!(read(&limits, &garbage), oracle::read(&garbage, 1000));

@@ -75,7 +75,7 @@ fn an_import_downwards_is_not() {
         ("src/model/a.rs", "use super::{ChannelId, key::*}; use std::sync::Arc;"),
         ("src/dialect/tusk/a.rs", "use super::super::Dialect; pub(in crate::dialect) fn f() {}"),
         ("src/dialect/tusk/a.rs", "mod b { use super::super::super::Dialect; }"),
-        ("src/conn/mod.rs", "use crate::{shard::Shard, ws};"),
+        ("src/conn/mod.rs", "use crate::{net::Place, ws};"),
         ("src/model/a.rs", "// use crate::shard\n#[cfg(test)] mod t { use crate::shard; }"),
         ("src/model/a.rs", "const A: &str = \"crate::shard::\";"),
         ("src/lib.rs", "pub mod shard; pub use crate::shard::Shard;"),

@@ -27,7 +27,7 @@ impl Outlet for Heard {
     ) {
         self.events.push((interest.total(), exclude, e.clone()));
     }
-    fn announce(&mut self, _: RealmId, event: &Event) {
+    fn announce(&mut self, _: RealmId, _: &Arc<str>, event: &Event) {
         self.realm.push(event.clone());
     }
 }
@@ -39,6 +39,7 @@ fn limits() -> HomeLimits {
         direct_queue: 2,
         direct_queue_total: 3,
         presence_broadcast: true,
+        presence_broadcast_limit: 2,
     }
 }
 
@@ -50,6 +51,7 @@ fn principal(user: &str, roles: &[&str]) -> Arc<Principal> {
         username: None,
         roles: roles.iter().map(ToString::to_string).collect(),
         permissions: None,
+        verified: true,
         expires: None,
     })
 }
@@ -68,7 +70,7 @@ fn named(kind: Kind, id: &str) -> Target {
 
 fn act(homes: &mut Homes, target: Target, origin: Origin, op: Op) -> Heard {
     let mut heard = Heard::default();
-    homes.apply(Command { target, origin, op }, NOW, &mut heard);
+    homes.apply(Command { target, origin, op }, NOW, homes.users_online(), &mut heard);
     heard
 }
 
@@ -272,4 +274,17 @@ fn places_in_rooms_are_counted_over_devices() {
     assert_eq!(refused(&claim(&mut homes, 0, "c")), Code::LimitReached);
     act(&mut homes, named(Kind::User, "u"), me(1), Op::Release { room: "a".into() });
     assert!(matches!(claim(&mut homes, 0, "c").replies[0].1, Reply::Claimed { .. }));
+}
+
+#[test]
+fn beyond_the_limit_presence_is_told_to_rooms_and_not_to_the_realm() {
+    let mut homes = Homes::new(0, limits());
+    for (n, user) in (0..).zip(["a", "b", "c"]) {
+        assert_eq!(statuses(&attach(&mut homes, user, n)), [Status::Online]);
+    }
+    let me = origin(0, Some(principal("a", &[])));
+    let heard = act(&mut homes, named(Kind::User, "a"), me, Op::SetPresence { status: Status::Busy });
+    assert!(heard.realm.is_empty());
+    let Reply::TellRooms { event } = &heard.replies[0].1 else { panic!("{heard:?}") };
+    assert!(matches!(**event, Event::Presence { status: Status::Busy, .. }));
 }

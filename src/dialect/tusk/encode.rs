@@ -52,7 +52,11 @@ pub fn encode_reply(reply: &Reply, out: &mut BytesMut) -> bool {
         }
         Reply::Delivered { id } => Frame::begin("message_delivered", out).word(key!("id"), id).end(),
         Reply::Refused(refusal) | Reply::Denied(refusal) => error(&refusal.text, out),
-        Reply::Attached { .. } | Reply::Claimed { .. } | Reply::Rooms(_) | Reply::Done => return false,
+        Reply::TellRooms { .. }
+        | Reply::Attached { .. }
+        | Reply::Claimed { .. }
+        | Reply::Rooms(_)
+        | Reply::Done => return false,
     }
     true
 }

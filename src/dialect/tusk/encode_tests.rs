@@ -101,9 +101,12 @@ fn replies() {
     let there = Reply::Room { info: info.clone(), created: false };
     assert_eq!(reply(&there), json!({"type": "error", "message": "Room already exists"}));
 
-    for silent in
-        [Reply::Attached { channel }, Reply::Claimed { room: odd() }, Reply::Rooms(vec![info]), Reply::Done]
-    {
+    for silent in [
+        Reply::Attached { channel, over: vec![] },
+        Reply::Claimed { room: odd() },
+        Reply::Rooms(vec![info]),
+        Reply::Done,
+    ] {
         let mut out = BytesMut::new();
         assert!(!encode_reply(&silent, &mut out) && out.is_empty(), "{silent:?}");
     }
@@ -117,6 +120,7 @@ fn principal() -> Principal {
         username: Some("Jo \"x\"".into()),
         roles: vec!["user".into(), "m\"od".into()],
         permissions: None,
+        verified: true,
         expires: Some(AT),
     }
 }
