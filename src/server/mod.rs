@@ -5,4 +5,4 @@ mod boot;
 mod plan;
 mod signals;
 
-pub use boot::{Server, StartError};
+pub use boot::{Running, Server, StartError};
