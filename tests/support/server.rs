@@ -1,0 +1,115 @@
+//! A server in the process of the test, on a port the kernel chose.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lanecast::config::Config;
+use lanecast::server::{Running, Server};
+use serde_json::{Value, json};
+use toml::Table;
+
+use super::{Client, Raw, get, soon};
+
+/// The secret of tokens where a test needs none of its own.
+const SECRET: &str = "only-for-tests-0123456789abcdefghijklmnopqrstuv";
+
+/// Ends when it is dropped.
+pub struct TestServer {
+    running: Option<Running>,
+    pub address: SocketAddr,
+}
+
+impl TestServer {
+    /// Starts with these settings; what they leave out is two shards, any port and no limit on messages.
+    pub fn start(settings: &str) -> Self {
+        let config = Config::from_toml(&with_defaults(settings)).expect("a valid configuration");
+        let running = Server::new(config).start().expect("starts");
+        let address = running.addresses()[0];
+        Self { running: Some(running), address }
+    }
+
+    /// The address of the listener at that place in the configuration.
+    pub fn address_of(&self, listener: usize) -> SocketAddr {
+        self.running.as_ref().expect("runs").addresses()[listener]
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// A client whose connection lives on that shard: the kernel deals them out, so this asks until it does.
+    /// Needs `welcome`.
+    pub async fn client_on(&self, shard: u64) -> Client {
+        soon("a connection on the shard", async {
+            loop {
+                let mut client = self.client().await;
+                if client.shard().await == shard {
+                    return client;
+                }
+            }
+        })
+        .await
+    }
+
+    pub async fn raw(&self) -> Raw {
+        Raw::upgraded(self.address, "").await
+    }
+
+    /// The Tusk statistics.
+    pub async fn stats(&self) -> Value {
+        serde_json::from_str(&get(self.address, "/stats").await.body).expect("JSON")
+    }
+
+    /// The sum of all samples of a metric.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = get(self.address, "/metrics").await.body;
+        let samples = text.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            let named = key == name || key.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
+            named.then(|| value.parse::<f64>().expect("a number"))
+        });
+        samples.sum()
+    }
+
+    /// Asks until the statistics show so many connections.
+    pub async fn connections_become(&self, wanted: u64) {
+        soon("that number of connections", async {
+            while self.stats().await["total_connections"] != wanted {}
+        })
+        .await;
+    }
+
+    pub fn drain(&self, over: Duration) {
+        self.running.as_ref().expect("runs").drain(over);
+    }
+
+    /// Waits for the end of a drain.
+    pub async fn join(mut self) {
+        let running = self.running.take().expect("runs");
+        let joined = tokio::task::spawn_blocking(|| running.join());
+        soon("the end of every shard", joined).await.expect("no panic").expect("no shard failed");
+    }
+}
+
+fn with_defaults(settings: &str) -> String {
+    let mut table: Table = settings.parse().expect("TOML");
+    let mut fill = |section: &str, defaults: &str| {
+        let defaults: Table = defaults.parse().expect("TOML");
+        let section = table.entry(section).or_insert_with(|| Table::new().into());
+        for (key, value) in defaults {
+            section.as_table_mut().expect("a section").entry(key).or_insert(value);
+        }
+    };
+    fill("server", "listen = ['127.0.0.1:0']\nshards = 2\npin = false");
+    fill("auth", &format!("jwt_secret = '{SECRET}'"));
+    fill("tusk", "message_rate_limit = 0\nmax_connections_per_ip = 0");
+    table.to_string()
+}
+
+/// A token of that user which ends in so many seconds.
+pub fn token(user: &str, seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let claims = json!({ "sub": user, "exp": now + seconds });
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("a token")
+}
