@@ -12,8 +12,8 @@
 //! | [`net`] | listens, speaks HTTP/1 until the upgrade, counts who comes in |
 //! | [`ws`] | finds frames and messages in the bytes (RFC 6455, RFC 7692) |
 //! | [`dialect`] | text to request; later, event or reply to text |
-//! | [`conn`] | the connection it came from: what it may do, its outbox, its deadlines |
-//! | [`limit`], [`auth`] | how often; on whose behalf |
+//! | [`conn`] | the connection it came from: its rules, its outbox, its deadlines |
+//! | [`limit`], [`auth`], [`access`] | how often; on whose behalf; whether they may |
 //! | [`extension`] | what another crate adds: middleware and handlers |
 //! | [`shard`] | carries it: one event loop with its connections, homes and timers |
 //! | [`lane`] | takes the command to another shard, and brings back what came of it |
@@ -25,6 +25,7 @@
 //! command line. Which module may import which is checked by `tests/tidy`; `docs/ARCHITECTURE.md` walks a message
 //! through the functions and has the invariants.
 
+pub mod access;
 pub mod api;
 pub mod auth;
 pub mod channel;

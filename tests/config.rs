@@ -582,23 +582,42 @@ fn tables_are_read() {
     assert_eq!((tenants.status("t2"), tenants.status("t3")), (Some(TenantStatus::Inactive), None));
     assert_eq!(config.server.trusted_proxies[1].to_string(), "::1/128");
     assert_eq!((config.access.0.len(), config.access.0[0].allow.len()), (2, 2));
-    assert_eq!(config.unserved(), ["[aegisx]", "[[access]]"]);
+    assert_eq!(config.unserved(), ["[aegisx]", "[[access]] rule 1 (nexus)"]);
 }
 
 #[test]
 fn a_bad_access_rule_is_named_by_its_number() {
+    let long = format!("channel = \"room:*{}\"\nallow = []", "x".repeat(128));
     let cases = [
-        ("channel = \"room:x\"", "missing field `allow`"),
-        ("channel = \"attic:x\"\nallow = []", "attic:x"),
-        ("channel = \"room:\"\nallow = []", "room:"),
-        ("channel = \"room:x\"\nallow = [\"shout\"]", "shout"),
-        ("channel = \"room:x\"\nallow = []\nwho = [\"staff\"]", "staff"),
-        ("channel = \"room:x\"\nallow = []\ndialect = \"echo\"", "echo"),
-        ("channel = \"room:x\"\nallow = []\notherwise = []", "otherwise"),
+        ("channel = \"room:x\"", &["missing key allow"][..]),
+        ("allow = []", &["missing key channel"]),
+        ("channel = 5\nallow = []", &["channel = 5"]),
+        (
+            "channel = \"attic:x\"\nallow = []",
+            &["channel = \"attic:x\"", "KIND:ID", "conversation, document"],
+        ),
+        ("channel = \"user:x\"\nallow = []", &["channel = \"user:x\"", "KIND:ID"]),
+        ("channel = \"room:\"\nallow = []", &["channel = \"room:\""]),
+        ("channel = \"room\"\nallow = []", &["channel = \"room\""]),
+        ("channel = \"\"\nallow = []", &["channel = \"\""]),
+        (&long, &["channel = \"room:*xx", "more than 127 characters"]),
+        ("channel = \"room:x\"\nallow = [\"shout\"]", &["\"shout\" in allow"]),
+        ("channel = \"room:x\"\nallow = [\"\"]", &["\"\" in allow"]),
+        ("channel = \"room:x\"\nallow = \"publish\"", &["allow = \"publish\" is no list"]),
+        ("channel = \"room:x\"\nallow = []\nelse = [1]", &["1 in else"]),
+        (
+            "channel = \"room:x\"\nallow = []\nwho = [\"staff\"]",
+            &["\"staff\" in who", "role:NAME or user:ID"],
+        ),
+        ("channel = \"room:x\"\nallow = []\nwho = [\"role:\"]", &["\"role:\" in who"]),
+        ("channel = \"room:x\"\nallow = []\nwho = [\"group:x\"]", &["\"group:x\" in who"]),
+        ("channel = \"room:x\"\nallow = []\ndialect = \"echo\"", &["dialect = \"echo\"", "sge, nexus"]),
+        ("channel = \"room:x\"\nallow = []\notherwise = []", &["\"otherwise\"", "allow, else"]),
     ];
-    for (rule, word) in cases {
+    for (rule, words) in cases {
         let line = refused(&format!("[[access]]\nchannel = \"*\"\nallow = []\n[[access]]\n{rule}\n"));
-        assert_names(&line, &["access", "rule 2", word, "subscribe, publish, manage"]);
+        assert_names(&line, &["access", "rule 2", "subscribe, publish, manage"]);
+        assert_names(&line, words);
     }
 }
 

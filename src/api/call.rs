@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 
+use crate::access::Policy;
 use crate::model::{ChannelName, Op, Principal, RealmId, Refusal, Reply};
 use crate::telemetry::Registry;
 
@@ -44,6 +45,8 @@ pub trait Backend {
 #[derive(Debug)]
 pub struct Site {
     pub registry: Registry,
+    /// Who may do what.
+    pub access: Policy,
     /// Nobody without a credential is answered where one is demanded.
     pub require_auth: bool,
     /// The realm and the rules of the Tusk dialect's REST.

@@ -1,22 +1,23 @@
 //! The REST of the Tusk dialect: health, statistics, rooms (TUS-24, TUS-30, TUS-65, TUS-66, ruling T15).
 
+use std::sync::Arc;
+
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Asked, Backend, Site, channel, tenant_of};
 use super::routes::json_response;
-use crate::model::{Code, Kind, Op, Principal, Refusal, Reply, RoomInfo, RoomSettings};
+use crate::access::{Action, Asker, Channel, Verb};
+use crate::model::{Code, Dialect, Kind, Op, Principal, Refusal, Reply, RoomInfo, RoomSettings};
 use crate::net::Body;
 use crate::telemetry::process;
-
-const UNAUTHENTICATED: Refusal = Refusal::new(Code::Unauthenticated, "Authentication required");
 
 /// Exactly the document's five keys.
 pub fn health(site: &Site, backend: &impl Backend) -> Value {
     let megabytes = process::memory().resident as f64 / 1024.0 / 1024.0;
     json!({
         "status": "healthy",
-        "connections": site.registry.connections_of(crate::model::Dialect::Tusk),
+        "connections": site.registry.connections_of(Dialect::Tusk),
         "memory_usage_mb": (megabytes * 100.0).round() / 100.0,
         "uptime_seconds": process::uptime().unwrap_or(0),
         "last_check": backend.unix_secs(),
@@ -27,7 +28,7 @@ pub fn health(site: &Site, backend: &impl Backend) -> Value {
 pub fn stats(site: &Site) -> Value {
     let memory = process::memory();
     json!({
-        "total_connections": site.registry.connections_of(crate::model::Dialect::Tusk),
+        "total_connections": site.registry.connections_of(Dialect::Tusk),
         "total_rooms": site.registry.rooms(),
         "online_users": site.registry.users_online(),
         "memory_usage": memory.resident,
@@ -56,14 +57,16 @@ pub async fn rooms(
     backend: &impl Backend,
     site: &Site,
 ) -> Result<Response<Body>, Refusal> {
-    let who = reader(asked, backend, site)?;
+    let who = admitted(Action::List, asked, backend, site)?;
     let op = Op::ListRooms { realm: site.tusk, tenant: tenant_of(who.as_ref()) };
     let mut rooms: Vec<RoomInfo> = Vec::new();
-    for reply in backend.ask_all(op, who).await? {
+    for reply in backend.ask_all(op, who.clone()).await? {
         if let Reply::Rooms(some) = reply {
             rooms.extend(some);
         }
     }
+    let asker = asker(who.as_ref(), asked, site);
+    rooms.retain(|room| site.access.admit(on(Verb::Subscribe, &room.name), &asker).is_ok());
     rooms.sort_by(|a, b| a.name.cmp(&b.name));
     let total = rooms.len();
     let rooms: Vec<Value> = rooms.iter().take(ROOMS_SHOWN).map(shown).collect();
@@ -75,8 +78,9 @@ pub async fn rooms(
 
 /// One room.
 pub async fn room(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Response<Body>, Refusal> {
-    let who = reader(asked, backend, site)?;
-    let name = channel(site.tusk, Kind::Room, asked.name.as_deref().unwrap_or_default(), who.as_ref());
+    let name = asked.name.as_deref().unwrap_or_default();
+    let who = admitted(on(Verb::Subscribe, name), asked, backend, site)?;
+    let name = channel(site.tusk, Kind::Room, name, who.as_ref());
     match backend.ask(name, Op::DescribeRoom, who).await? {
         Reply::Room { info, .. } => Ok(json_response(StatusCode::OK, &shown(&info))),
         Reply::Refused(refusal) => Err(refusal),
@@ -90,8 +94,9 @@ pub async fn create_room(
     backend: &impl Backend,
     site: &Site,
 ) -> Result<Response<Body>, Refusal> {
-    let who = creator(asked, backend, site)?;
+    let who = admitted(Action::List, asked, backend, site)?;
     let (name, settings) = new_room(asked.body)?;
+    site.access.admit(on(Verb::Manage, &name), &asker(who.as_ref(), asked, site))?;
     let name = channel(site.tusk, Kind::Room, &name, who.as_ref());
     match backend.ask(name, Op::CreateRoom { settings }, who).await? {
         Reply::Room { info, created: true } => {
@@ -105,24 +110,31 @@ pub async fn create_room(
     }
 }
 
-type Who = Option<std::sync::Arc<Principal>>;
+type Who = Option<Arc<Principal>>;
 
-/// Anybody, unless credentials are demanded.
-fn reader(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Who, Refusal> {
-    match asked.principal(backend)? {
-        None if site.require_auth => Err(UNAUTHENTICATED),
-        who => Ok(who),
+const fn on(verb: Verb, room: &str) -> Action<'_> {
+    Action::On(verb, Channel::room(room))
+}
+
+fn asker<'a>(who: Option<&'a Arc<Principal>>, asked: &Asked<'_>, site: &Site) -> Asker<'a> {
+    Asker {
+        who: who.map(|who| &**who),
+        dialect: Dialect::Tusk,
+        require_auth: site.require_auth,
+        local: asked.local,
     }
 }
 
-/// Somebody with the permission; in open mode also whoever sits at the machine itself.
-fn creator(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Who, Refusal> {
-    match asked.principal(backend)? {
-        Some(who) if who.may("create_room") => Ok(Some(who)),
-        Some(_) => Err(Refusal::new(Code::Forbidden, "Permission denied")),
-        None if !site.require_auth && asked.local => Ok(None),
-        None => Err(UNAUTHENTICATED),
-    }
+/// Who asks, if that may be done.
+fn admitted(
+    action: Action<'_>,
+    asked: &Asked<'_>,
+    backend: &impl Backend,
+    site: &Site,
+) -> Result<Who, Refusal> {
+    let who = asked.principal(backend)?;
+    site.access.admit(action, &asker(who.as_ref(), asked, site))?;
+    Ok(who)
 }
 
 /// The body of a creation: `name` (or `room`) and the settings, flat or in `settings`.

@@ -39,7 +39,7 @@ mod word;
 
 use std::num::NonZeroUsize;
 
-pub use access::{AccessRule, AccessRules, Action};
+pub use access::{AccessRule, AccessRules, Action, Who};
 pub use aegisx::{Aegisx, TenantStatus, Tenants};
 pub use auth::{Auth, AuthMode};
 pub use bound::{Bound, Limit, Unit};
@@ -203,13 +203,14 @@ impl Config {
         self.origins.of(section, key)
     }
 
-    /// What is set and has no effect in this build, by name: sections of dialects it does not serve, access
-    /// rules, variables. For one warning at the start.
+    /// What is set and has no effect in this build, by name: sections and access rules of dialects it does not
+    /// serve, variables. For one warning at the start.
     pub fn unserved(&self) -> Vec<String> {
         let silent = Dialect::WORDS.iter().filter(|(name, d)| !d.served() && self.origins.touched(name));
         let mut names: Vec<String> = silent.map(|(name, _)| format!("[{name}]")).collect();
-        if !self.access.0.is_empty() {
-            names.push("[[access]]".into());
+        for (n, rule) in self.access.0.iter().enumerate() {
+            let unserved = rule.dialect.filter(|dialect| !dialect.served());
+            names.extend(unserved.map(|dialect| format!("[[access]] rule {} ({dialect})", n + 1)));
         }
         names.extend(self.unserved_variables.iter().map(|name| (*name).to_owned()));
         names

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Grants, Policy, Rule, Someone, Verb};
 use crate::api::Site;
 use crate::auth::{Credentials, StaticToken, Verifier};
 use crate::channel::HomeLimits;
@@ -49,6 +50,7 @@ pub fn shared(
         seed,
         clock: Clock::start(),
         rules: vec![tusk_rules(config), echo_rules(config)],
+        access: access(config),
         homes: HomeLimits {
             max_room_members: count(tusk.max_room_members),
             max_rooms_per_user: count(tusk.max_rooms_per_user),
@@ -86,6 +88,40 @@ fn credentials(config: &Config) -> Credentials {
         static_tokens: static_tokens.collect(),
         open: config.auth_mode() == AuthMode::Open,
     }
+}
+
+/// The access rules; those of dialects that are not served would be asked by nobody.
+fn access(config: &Config) -> Policy {
+    let rules = config.access.0.iter().filter_map(|rule| {
+        let dialect = match rule.dialect {
+            Some(dialect) => Some(served(dialect)?),
+            None => None,
+        };
+        Some(Rule {
+            dialect,
+            channel: rule.channel.clone(),
+            who: rule.who.as_ref().map(|who| who.iter().map(someone).collect()),
+            allow: grants(&rule.allow),
+            otherwise: grants(&rule.otherwise),
+        })
+    });
+    Policy::new(rules.collect(), config.auth_mode() == AuthMode::Open)
+}
+
+fn someone(who: &config::Who) -> Someone {
+    match who {
+        config::Who::Role(role) => Someone::Role(role.as_str().into()),
+        config::Who::User(user) => Someone::User(user.as_str().into()),
+    }
+}
+
+fn grants(actions: &[config::Action]) -> Grants {
+    let verb = |action: &config::Action| match action {
+        config::Action::Subscribe => Verb::Subscribe,
+        config::Action::Publish => Verb::Publish,
+        config::Action::Manage => Verb::Manage,
+    };
+    actions.iter().map(verb).collect()
 }
 
 /// Realms by name: dialects that name the same one share it.
@@ -214,6 +250,7 @@ pub fn served(dialect: config::Dialect) -> Option<Dialect> {
 fn site(config: &Config, registry: Registry) -> Site {
     Site {
         registry,
+        access: access(config),
         require_auth: tusk_rules(config).require_auth,
         tusk: realm(config, Dialect::Tusk),
         max_body_bytes: config.server.max_body_bytes,

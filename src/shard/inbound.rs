@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use super::core::Core;
-use crate::conn::{Action, Budget, admit};
+use super::shared::Shared;
+use crate::access::{Action, Asker, Channel, Verb};
+use crate::conn::{Budget, Conn};
 use crate::dialect::{Request, tusk};
 use crate::extension::{Effect, Message, Peer, Value, Verdict};
 use crate::lane::Notify;
-use crate::model::{CloseReason, Code, ConnKey, Dialect, Event, Kind, Op, Refusal};
+use crate::model::{CloseReason, Code, ConnKey, Dialect, Event, Kind, Op, Principal, Refusal};
 use crate::ws::{Flow, Incoming, Violation, frame};
 
 const RATE_LIMITED: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
@@ -187,8 +189,7 @@ impl<N: Notify> Core<N> {
     fn admitted(&mut self, key: ConnKey, request: &Request<'_>, shown: Option<&[u8]>) -> Result<(), Refusal> {
         let shared = self.shared.clone();
         let Some(conn) = self.conn(key) else { return Ok(()) };
-        let rules = shared.rules(conn.variant.dialect);
-        let admitted = admit(action_of(request), conn.who.as_deref(), rules);
+        let admitted = shared.access.admit(action_of(request), &asker(conn, conn.who.as_deref(), &shared));
         if let Some(text) = shown {
             // Middleware may be stricter than the rules, and may have an own idea of who is known.
             if !self.extended(key, text, admitted.as_ref().err())? {
@@ -223,6 +224,7 @@ impl<N: Notify> Core<N> {
         Ok(false)
     }
 
+    /// What an effect says is the server's own word: no access rule is asked whether the peer may say it.
     fn carry_out(&mut self, key: ConnKey, effect: Effect) -> Result<(), Refusal> {
         let dialect = self.conn(key).map_or(Dialect::Tusk, |c| c.variant.dialect);
         let custom = |frame: Value| Event::Custom { dialect, json: frame.to_string().into() };
@@ -263,16 +265,22 @@ impl<N: Notify> Core<N> {
     }
 }
 
+/// A connection that asks as `who`.
+pub(super) fn asker<'a>(conn: &Conn, who: Option<&'a Principal>, shared: &Shared) -> Asker<'a> {
+    let dialect = conn.variant.dialect;
+    Asker { who, dialect, require_auth: shared.rules(dialect).require_auth, local: false }
+}
+
 /// What has to be admitted for a request.
-fn action_of(request: &Request<'_>) -> Action {
-    match request {
+fn action_of<'a>(request: &Request<'a>) -> Action<'a> {
+    match *request {
         Request::Authenticate { .. } | Request::Ping | Request::Ignored => Action::Free,
-        Request::Join { .. } => Action::Join,
+        Request::Join { room, .. } => Action::On(Verb::Subscribe, Channel::room(room)),
         Request::Leave { .. } => Action::Leave,
-        Request::Publish { .. } => Action::Publish,
+        Request::Publish { room, .. } => Action::On(Verb::Publish, Channel::room(room)),
         Request::Direct { .. } => Action::Direct,
         Request::SetPresence(_) => Action::Presence,
-        Request::CreateRoom { .. } => Action::CreateRoom,
+        Request::CreateRoom { room, .. } => Action::On(Verb::Manage, Channel::room(room)),
         Request::Acknowledge(_) => Action::Acknowledge,
         Request::Custom { .. } => Action::Custom,
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::core::{Call, Core};
+use super::inbound::asker;
+use crate::access::{Action, Channel, Verb};
 use crate::channel::too_many_rooms;
 use crate::conn::Wait;
 use crate::dialect::{Request, tusk};
@@ -72,6 +74,7 @@ impl<N: Notify> Core<N> {
     }
 
     fn become_user(&mut self, key: ConnKey, principal: Arc<Principal>) {
+        self.leave_closed_rooms(key, &principal);
         let Some(conn) = self.conn(key) else { return };
         let (variant, before) = (conn.variant, conn.who.clone());
         let moves = before.as_ref().is_some_and(|b| b.tenant != principal.tenant);
@@ -100,6 +103,22 @@ impl<N: Notify> Core<N> {
             self.ask_inbox(key, Op::Attach { variant, rooms });
         }
         self.look_at(key);
+    }
+
+    /// Leaves the rooms that rules close to the one it is about to speak for. It leaves as who it still is.
+    fn leave_closed_rooms(&mut self, key: ConnKey, principal: &Principal) {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn(key) else { return };
+        let asker = asker(conn, Some(principal), &shared);
+        let refusal =
+            |room: &str| shared.access.admit(Action::On(Verb::Subscribe, Channel::room(room)), &asker).err();
+        let closed: Vec<_> =
+            conn.rooms.iter().filter_map(|j| Some((j.name.clone(), refusal(&j.name)?))).collect();
+        for (room, refusal) in closed {
+            self.refuse(key, &refusal);
+            // It is a member: nothing can be refused.
+            let _ = self.request_leave(key, &room);
+        }
     }
 
     /// The rooms it stays in hear that one user left and another came; a guest was never told of.

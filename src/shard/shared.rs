@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Policy;
 use crate::auth::Credentials;
 use crate::channel::HomeLimits;
 use crate::clock::Clock;
@@ -19,6 +20,8 @@ pub struct Shared {
     pub clock: Clock,
     /// By [`Dialect::index`].
     pub rules: Vec<Rules>,
+    /// Who may do what.
+    pub access: Policy,
     pub homes: HomeLimits,
     pub credentials: Credentials,
     pub extensions: Extensions,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lanecast::access::Policy;
 use lanecast::auth::{Credentials, Verifier};
 use lanecast::channel::HomeLimits;
 use lanecast::clock::Clock;
@@ -101,6 +102,7 @@ impl Plan {
             seed: self.place_seed,
             clock: Clock::start(),
             rules: Dialect::ALL.into_iter().map(rules).collect(),
+            access: Policy::default(),
             homes: HomeLimits {
                 max_room_members: self.max_room_members,
                 max_rooms_per_user: self.max_rooms_per_user,

@@ -16,7 +16,7 @@ use source::{Source, Token, group_end, is_word, item_end, project, reads, source
 const LAYERS: &[&[&str]] = &[
     &["model", "clock", "lane"],
     &["config", "telemetry"],
-    &["ws", "dialect", "channel", "auth", "limit", "extension"],
+    &["ws", "dialect", "channel", "auth", "limit", "extension", "access"],
     &["fanout", "net", "api", "store", "broker"],
     &["conn", "shard"],
     &["server", "cli", "main"],
@@ -38,7 +38,8 @@ const PURE_LAYER: usize = 2;
 const PURE_WORDS: &[&str] = &["model", "lane"];
 
 /// Modules on a message's way: no lock, no unbounded queue (invariant 1).
-const MESSAGE_PATH: &[&str] = &["model", "lane", "ws", "dialect", "channel", "fanout", "conn", "shard"];
+const MESSAGE_PATH: &[&str] =
+    &["model", "lane", "ws", "dialect", "channel", "access", "fanout", "conn", "shard"];
 
 /// Lines from `fn` to its closing brace.
 const FUNCTION_LINES_MAX: usize = 100;
