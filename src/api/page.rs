@@ -4,18 +4,23 @@ use super::call::Site;
 use super::routes::ROUTES;
 use crate::telemetry::process;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;\
-color:#1a1a1a;background:#fff}h1{font-size:1.6rem;margin-bottom:0}table{border-collapse:collapse;width:100%}\
-td,th{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd}code,pre{background:#f4f4f4;\
-border-radius:4px}code{padding:.1rem .3rem}pre{padding:.8rem;overflow:auto}.n{font-variant-numeric:tabular-nums}\
-@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#181818}td,th{border-color:#333}\
-code,pre{background:#262626}a{color:#8ab4f8}}";
+// `color-scheme` also makes scroll bars dark where the page is.
+const STYLE: &str = ":root{color-scheme:light dark}\
+body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#1a1a1a;\
+background:#fff}h1{font-size:1.6rem;margin-bottom:0}h2{font-size:1.2rem;margin-top:2rem}\
+table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd}\
+td:last-child{padding-right:0}.n{text-align:right;font-variant-numeric:tabular-nums}\
+code,pre{font-size:.85rem;background:#f4f4f4;border-radius:4px}code{padding:.1rem .3rem;white-space:nowrap}\
+pre{padding:.8rem;overflow:auto}\
+@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#181818}td{border-color:#333}\
+code,pre{background:#262626}}";
 
-const TRY: &str = "const ws = new WebSocket(`ws://${location.host}/`);
-ws.onmessage = e =&gt; console.log(JSON.parse(e.data));
+const TRY: &str = "const ws = new WebSocket(location.origin.replace('http', 'ws'));
+const say = message =&gt; ws.send(JSON.stringify(message));
+ws.onmessage = event =&gt; console.log(JSON.parse(event.data));
 ws.onopen = () =&gt; {
-  ws.send(JSON.stringify({type: 'join_room', room: 'general'}));
-  ws.send(JSON.stringify({type: 'broadcast', room: 'general', message: 'Hello everyone!'}));
+  say({type: 'join_room', room: 'general'});
+  say({type: 'broadcast', room: 'general', message: 'Hello everyone!'});
 };";
 
 /// The page. Everything in it is the server's own: nothing a client said is shown.

@@ -62,7 +62,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         method: "GET",
         path: "/openapi.json",
-        summary: "This document",
+        summary: "Every operation, for programs",
         answers: &[(200, "OpenAPI 3.1")],
         action: Endpoint::OpenApi,
     },

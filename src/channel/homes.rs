@@ -261,7 +261,7 @@ fn apply_to_user(
         Op::SendDirect { .. } if !room_for_more && !user.has_device() => {
             outlet.reply(to, Reply::Refused(QUEUE_FULL));
         }
-        Op::SendDirect { text } => user.send(ask, message, text, outlet),
+        Op::SendDirect { text } => user.send(ask, message, text, room_for_more, outlet),
         Op::Acknowledge { id } => user.acknowledge(id),
         Op::Announce { event, exclude } => user.relay(ask.id, &event, exclude, outlet),
         // The other verbs are for rooms; a name of kind user never carries them.

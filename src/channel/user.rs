@@ -163,8 +163,16 @@ impl User {
         }
     }
 
-    /// Delivers to every device, or keeps the newest for later (T18, T19).
-    pub fn send(&mut self, ask: Ask<'_>, message: MessageId, text: Box<str>, outlet: &mut impl Outlet) {
+    /// Delivers to every device, or keeps the newest for later (T18, T19). `keep`: the shard has room for one
+    /// more; without it a delivered message is not kept until it is acknowledged.
+    pub fn send(
+        &mut self,
+        ask: Ask<'_>,
+        message: MessageId,
+        text: Box<str>,
+        keep: bool,
+        outlet: &mut impl Outlet,
+    ) {
         let Ask { id, origin, now, limits, .. } = ask;
         let queued = self.interest.is_empty();
         let direct = Direct {
@@ -181,7 +189,7 @@ impl User {
         }
         outlet.publish(id, &self.interest, None, &direct.event());
         outlet.reply(origin.reply_to, Reply::Delivered { id: message });
-        if self.acknowledges {
+        if self.acknowledges && keep {
             keep_newest(&mut self.unconfirmed, direct, limits.direct_queue);
         }
     }

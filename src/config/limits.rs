@@ -15,17 +15,16 @@ section! {
         max_message_bytes: usize => MAX_MESSAGE_BYTES, flag "max-message-bytes";
         /// Buffer into which a shard reads, one for all its connections.
         read_buffer_bytes: usize => READ_BUFFER_BYTES, flag "read-buffer-bytes";
-        /// Frames that may wait for a connection's socket; one more and the connection is closed, unless the
-        /// frame may replace an older one of its kind.
+        /// Frames that may wait for a connection's socket; one more and the connection is closed with 1013.
         outbox_bytes: usize => OUTBOX_BYTES, flag "outbox-bytes";
-        /// How long a frame may wait for a connection's socket; then the connection is closed.
+        /// How long a connection's socket may take nothing while frames wait; then it is closed with 1013.
         outbox_age: Duration => OUTBOX_AGE, flag "outbox-age";
         /// Commands that may wait from one shard to another; a full lane stops the reading of the sockets that
         /// fill it, and nothing is dropped.
         command_lane: usize => COMMAND_LANE, flag "command-lane";
         /// Deliveries that may wait from one shard to another; a full lane makes its sender wait.
         delivery_lane: usize => DELIVERY_LANE, flag "delivery-lane";
-        /// Open connections of the process; the next one is refused.
+        /// Open connections of the process; the next one is answered with 503.
         max_connections: Limit => MAX_CONNECTIONS, flag "max-connections";
         /// Sockets of a shard that have not been upgraded to a connection, HTTP clients among them; the next one
         /// is closed.

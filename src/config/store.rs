@@ -44,7 +44,8 @@ impl Setting for DataDir {
 section! {
     /// Where durable things are kept.
     "store" => Store {
-        /// Folder of the embedded store; `none` keeps nothing.
+        /// Folder of the embedded store; `none` keeps nothing. This version has no store: it keeps everything in
+        /// memory and writes nothing.
         data_dir: DataDir = DataDir::Folder("./lanecast-data".into()), flag "data-dir";
     }
 }

@@ -24,7 +24,7 @@ section! {
         host: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         /// Port to listen on when no listener is given and this or `host` is; 0 lets the kernel choose.
         port: u16 => limits::TUSK_PORT;
-        /// Open connections; the next one is refused.
+        /// Open connections; the next one is answered with 503.
         max_connections: Limit => limits::TUSK_MAX_CONNECTIONS;
         /// Time between two Pings to a client.
         heartbeat_interval: Option<Duration> => limits::TUSK_HEARTBEAT_INTERVAL;
@@ -58,13 +58,13 @@ section! {
         /// Size of a frame, not counting an allowance of 256 bytes for the envelope; `auth` frames may have
         /// 8192 bytes. A longer one gets the error "Invalid message format".
         max_message_size: Limit => limits::TUSK_MAX_MESSAGE_SIZE;
-        /// Open connections of one address; the next one is refused.
+        /// Open connections of one address (of one /64 network with IPv6); the next one is answered with 429.
         max_connections_per_ip: Limit => limits::TUSK_MAX_CONNECTIONS_PER_IP;
         /// How long a connection may stay unauthenticated where a credential is needed; then it is closed.
         connection_timeout: Option<Duration> => limits::TUSK_CONNECTION_TIMEOUT;
         /// How long a connection may send nothing, Pongs counting as something; then it is closed.
         idle_timeout: Option<Duration> => limits::TUSK_IDLE_TIMEOUT;
-        /// Bytes of the field `message`, after escaping; a longer one gets the error "Invalid message format".
+        /// Bytes of the field `message`, after escaping; a longer one gets an error that names both numbers.
         message_max_length: Limit => limits::TUSK_MESSAGE_MAX_LENGTH;
         /// Tokens that are accepted as they are, each with its user:
         /// `{ "test-token" = { id = "1", username = "test", roles = ["member"] } }`.

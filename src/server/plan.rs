@@ -169,6 +169,7 @@ pub fn door(config: &Config, registry: Registry) -> Door {
         max_header_bytes: server.max_header_bytes,
     };
     let tusk = &config.tusk;
+    let tusk_http = HttpLimits { keep_alive: tusk.keep_alive_timeout.unwrap_or_default(), ..http };
     let gate = Gate::new(
         count(config.limits.max_connections),
         count(tusk.max_connections),
@@ -187,16 +188,22 @@ pub fn door(config: &Config, registry: Registry) -> Door {
         gate,
         origins: if tusk.enable_origin_check { origins(&tusk.allowed_origins) } else { OriginPolicy::Any },
         deflate: tusk.enable_compression,
-        http: HttpLimits { keep_alive: tusk.keep_alive_timeout.unwrap_or_default(), ..http },
+        http: tusk_http,
     };
     Door {
         mounts: vec![tusk_mount, echo],
         trusted_proxies: server.trusted_proxies.clone(),
         rest_origins,
         ws_auth: served(server.ws_auth),
-        http,
+        // All share the socket: the shorter of their times is kept.
+        http: HttpLimits { keep_alive: shorter(http.keep_alive, tusk_http.keep_alive), ..http },
         site: site(config, registry),
     }
+}
+
+/// The shorter of two times, of which zero is none.
+fn shorter(a: Duration, b: Duration) -> Duration {
+    if a.is_zero() || (!b.is_zero() && b < a) { b } else { a }
 }
 
 /// The dialect in the core's words, where this build serves it.

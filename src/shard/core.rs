@@ -144,6 +144,16 @@ impl<N: Notify> Core<N> {
         self.conns.len()
     }
 
+    /// Commands and deliveries that wait for room in a lane.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.commands.total(), self.deliveries.total())
+    }
+
+    /// Channels with a local member.
+    pub fn channels(&self) -> usize {
+        self.membership.channels()
+    }
+
     pub fn conn(&self, key: ConnKey) -> Option<&Conn> {
         self.conns.get(key.index as usize).filter(|c| c.key == key)
     }

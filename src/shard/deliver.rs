@@ -236,3 +236,37 @@ enum Membership {
     Inbox,
     Room,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Peer;
+    use crate::model::{Dialect, Variant};
+
+    /// The socket may take what waits in the middle of a turn: what did not fit would be missing in between.
+    #[test]
+    fn nothing_passes_a_frame_that_did_not_fit() {
+        let key = ConnKey { shard: 0, generation: 0, index: 0 };
+        let variant = Variant { dialect: Dialect::Tusk, deflate: false };
+        let peer = Peer { address: std::net::Ipv4Addr::LOCALHOST.into(), place: None };
+        let mut conn = Conn::new(key, variant, None, peer);
+        let (mut pool, mut dirty, mut overflowing) = (OutboxPool::default(), vec![], vec![]);
+        let mut batches = std::collections::VecDeque::new();
+        let mut queueing = Queueing {
+            pool: &mut pool,
+            dirty: &mut dirty,
+            overflowing: &mut overflowing,
+            batches: &mut batches,
+            limit: 50,
+            batch_due: 0,
+            written: Default::default(),
+        };
+        let frame = |len| Rc::new(bytes::Bytes::from(vec![0; len]));
+        assert!(queueing.push(&mut conn, frame(40)));
+        assert!(!queueing.push(&mut conn, frame(20)));
+        assert!(!queueing.push(&mut conn, frame(5)), "it would fit");
+        assert_eq!(conn.outbox.drain(queueing.pool).len(), 1);
+        assert!(!queueing.push(&mut conn, frame(5)), "into the empty outbox");
+        assert_eq!((dirty, overflowing), (vec![0], vec![key]), "noted once");
+    }
+}

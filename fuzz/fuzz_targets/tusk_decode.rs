@@ -1,0 +1,74 @@
+//! The text of a Tusk message: decoded or refused within its limits, and an object exactly where serde_json sees one.
+//!
+//! Input: two bytes of `max_message_size`, two of `message_max_length`; the rest is the message.
+#![no_main]
+
+use lanecast::dialect::tusk::{self, Limits};
+use lanecast::dialect::{JsonScratch, Request};
+use lanecast::model::Code;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+/// The slow way to count.
+fn html_len(text: &str) -> usize {
+    let escaped = |c: char| match c {
+        '&' => 5,
+        '<' | '>' => 4,
+        '"' | '\'' => 6,
+        c => c.len_utf8(),
+    };
+    text.chars().map(escaped).sum()
+}
+
+fn fits(len: usize, limit: usize) -> bool {
+    limit == 0 || len <= limit
+}
+
+/// What was accepted is within the limits.
+fn check(request: &Request<'_>, frame: usize, limits: &Limits) {
+    let frame_limit = match request {
+        Request::Authenticate { .. } => limits.max_auth_frame,
+        _ => limits.max_frame,
+    };
+    assert!(fits(frame, frame_limit));
+    let (name, text) = match request {
+        Request::Publish { room, text } => (*room, Some(*text)),
+        Request::Direct { to, text } => (*to, Some(*text)),
+        Request::Join { room, .. } | Request::Leave { room } | Request::CreateRoom { room, .. } => (*room, None),
+        _ => return,
+    };
+    assert!((1..=tusk::MAX_NAME_BYTES).contains(&name.len()));
+    assert!(text.is_none_or(|text: &str| !text.is_empty() && fits(html_len(text), limits.max_text)));
+}
+
+/// Where the two parsers differ by design: nesting beyond 64 levels, and numbers of extreme size.
+fn differs_by_design(text: &str) -> bool {
+    let brackets = text.bytes().filter(|b| matches!(b, b'[' | b'{')).count();
+    let is_number = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+');
+    let exponent = text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_digit() && matches!(b, b'e' | b'E'));
+    brackets > 64 || exponent || text.as_bytes().windows(17).any(|w| w.iter().all(is_number))
+}
+
+fuzz_target!(|data: &[u8]| {
+    let [a, b, c, d, message @ ..] = data else { return };
+    let Ok(text) = std::str::from_utf8(message) else { return };
+    let size = |low, high| usize::from(u16::from_le_bytes([low, high]));
+    let limits = Limits::new(size(*a, *b), size(*c, *d));
+    let mut scratch = JsonScratch::new();
+    let mut bytes = message.to_vec();
+    let first = tusk::decode(&mut bytes, &mut scratch, &limits);
+    if let Ok(request) = &first {
+        check(request, text.len(), &limits);
+    }
+    // Whatever was read before, the same message has the same outcome.
+    let mut bytes = message.to_vec();
+    assert_eq!(first, tusk::decode(&mut bytes, &mut scratch, &limits));
+    // Without limits on the frame, "malformed" means: no JSON object, or none with a type.
+    let mut bytes = message.to_vec();
+    let unlimited = tusk::decode(&mut bytes, &mut scratch, &Limits { max_frame: 0, max_auth_frame: 0, max_text: 0 });
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    let typed = value.as_ref().and_then(Value::as_object).is_some_and(|o| o.get("type").is_some_and(Value::is_string));
+    if !differs_by_design(text) {
+        assert_eq!(typed, !matches!(&unlimited, Err(r) if r.code == Code::Malformed), "{text:?}: {unlimited:?}");
+    }
+});

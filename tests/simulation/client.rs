@@ -1,0 +1,192 @@
+//! A connection as its client sees it: what it still wants to say, what it was asked and told, where it is.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use lanecast::model::ConnKey;
+
+use crate::dice::Dice;
+use crate::plan::{AWAY_USERS, KEPT_USERS, WATCHED_ROOMS, WILD_ROOMS};
+use crate::witness::StayId;
+
+/// What a client is there for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// In that room from the beginning to the end.
+    Observer(&'static str),
+    /// A device of that user from the beginning to the end.
+    Keeper(&'static str),
+    /// Comes, talks and goes.
+    Visitor,
+    /// Does what the end of a run asks of it.
+    Helper,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    Join(&'static str),
+    Leave(&'static str),
+    Publish(&'static str),
+    Auth(String),
+    Direct(&'static str),
+    Presence(&'static str),
+    Ping,
+    Garbage(&'static str),
+    Binary,
+}
+
+/// Requests that have an answer of their own.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    Ping,
+    Auth,
+    EmptyAuth,
+    Join,
+    Leave,
+    Direct,
+    GuestDirect,
+    Garbage,
+}
+
+const ASKED: usize = Asked::Garbage as usize + 1;
+
+const GARBAGE: [&str; 5] = [
+    "{",
+    "[]",
+    r#"{"type":"dance"}"#,
+    r#"{"type":"broadcast","room":""}"#,
+    r#"{"type":"presence","status":"asleep"}"#,
+];
+
+#[derive(Debug)]
+pub struct Client {
+    pub key: ConnKey,
+    pub role: Role,
+    /// The user it wants to be.
+    pub name: Option<String>,
+    /// Nobody else is that user.
+    pub solo: bool,
+    /// Says who it is before anything else, and stays that.
+    pub steady: bool,
+    /// Takes its frames rarely.
+    pub slow: bool,
+    /// Handed to the socket and not read by the server yet.
+    pub unsent: VecDeque<Request>,
+    /// Who it is to the server that has read all it was fed,
+    pub who: Option<String>,
+    /// and by what it has read itself.
+    pub me: Option<String>,
+    /// Joins and authentications under way, with the length of the channel's order then.
+    pub joining: VecDeque<(&'static str, bool, usize)>,
+    pub authenticating: VecDeque<(String, usize)>,
+    /// By user: numbers of messages sent and not confirmed.
+    pub directs: BTreeMap<&'static str, VecDeque<u32>>,
+    pub stays: BTreeMap<String, StayId>,
+    pub inbox: Option<StayId>,
+    /// The server's number of the newest private message.
+    pub newest_direct: Option<u64>,
+    pub asked: [usize; ASKED],
+    pub answered: [usize; ASKED],
+    /// A Close frame was read.
+    pub closed: bool,
+    /// Its socket has ended.
+    pub gone: bool,
+}
+
+impl Client {
+    pub fn new(key: ConnKey, role: Role, name: Option<String>, solo: bool) -> Self {
+        Self {
+            key,
+            role,
+            name,
+            solo,
+            steady: solo,
+            slow: false,
+            unsent: VecDeque::new(),
+            who: None,
+            me: None,
+            joining: VecDeque::new(),
+            authenticating: VecDeque::new(),
+            directs: BTreeMap::new(),
+            stays: BTreeMap::new(),
+            inbox: None,
+            newest_direct: None,
+            asked: [0; ASKED],
+            answered: [0; ASKED],
+            closed: false,
+            gone: false,
+        }
+    }
+
+    /// It is there from the beginning to the end and read after every step.
+    pub fn watches(&self) -> bool {
+        matches!(self.role, Role::Observer(_) | Role::Keeper(_))
+    }
+
+    pub fn ask(&mut self, what: Asked) {
+        self.asked[what as usize] += 1;
+    }
+
+    pub fn answer(&mut self, what: Asked) -> Result<(), String> {
+        let at = what as usize;
+        self.answered[at] += 1;
+        match self.answered[at] > self.asked[at] {
+            true => Err(format!("an answer to {what:?} that was not asked")),
+            false => Ok(()),
+        }
+    }
+
+    /// Which request an error answers: each refusal has a sentence of its own.
+    pub fn refused(text: &str) -> Asked {
+        match text {
+            t if t.starts_with("Room is full") || t.starts_with("Too many rooms") => Asked::Join,
+            "Not a member of this room" => Asked::Leave,
+            "Authentication required" => Asked::GuestDirect,
+            _ => Asked::Garbage,
+        }
+    }
+
+    /// Makes up what to say next.
+    pub fn compose(&mut self, dice: &mut Dice, hides: bool) {
+        if self.steady && self.who.is_none() && self.unsent.is_empty() {
+            // Known from its first join on: all its coming and going is announced.
+            self.unsent.extend(self.name.clone().map(Request::Auth));
+        }
+        for _ in 0..dice.between(1, 20) {
+            let request = self.request(dice, hides);
+            self.unsent.push_back(request);
+        }
+    }
+
+    fn request(&self, dice: &mut Dice, hides: bool) -> Request {
+        let room = |dice: &mut Dice| match dice.percent(50) {
+            true => dice.pick(&WATCHED_ROOMS),
+            false => dice.pick(&WILD_ROOMS),
+        };
+        match dice.weighted(&[20, 12, 45, 8, 18, 3, 8, 3, 1]) {
+            0 => Request::Join(room(dice)),
+            1 => Request::Leave(room(dice)),
+            2 => Request::Publish(room(dice)),
+            3 => Request::Auth(self.credential(dice)),
+            4 if dice.percent(50) => Request::Direct(dice.pick(&KEPT_USERS)),
+            4 => Request::Direct(dice.pick(&AWAY_USERS)),
+            5 if hides => Request::Presence("offline"),
+            5 => Request::Presence(dice.pick(&["online", "away", "busy"])),
+            6 => Request::Ping,
+            7 => Request::Garbage(dice.pick(&GARBAGE)),
+            _ => Request::Binary,
+        }
+    }
+
+    /// The name it goes by; those who share one may become somebody else.
+    fn credential(&self, dice: &mut Dice) -> String {
+        match &self.name {
+            _ if dice.percent(5) => String::new(),
+            Some(_) if !self.steady && dice.percent(20) => {
+                let names = [KEPT_USERS[0], KEPT_USERS[1], AWAY_USERS[0], AWAY_USERS[1], AWAY_USERS[2]];
+                dice.pick(&names).into()
+            }
+            Some(name) => name.clone(),
+            None => String::new(),
+        }
+    }
+}

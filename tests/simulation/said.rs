@@ -1,0 +1,150 @@
+//! What a frame says, read by the letter: the simulation's texts need no unescaping, so looking for a field
+//! is enough, and quick.
+
+use lanecast::fanout::Frame;
+use lanecast::ws::frame::payload_of;
+
+/// One thing that a connection was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Message {
+        room: String,
+        number: u32,
+    },
+    Joined {
+        room: String,
+        user: String,
+    },
+    Left {
+        room: String,
+        user: String,
+    },
+    YouJoined {
+        room: String,
+    },
+    YouLeft {
+        room: String,
+    },
+    Pong,
+    AuthSuccess {
+        user: String,
+    },
+    AuthFailed,
+    Error {
+        text: String,
+    },
+    Sent {
+        to: String,
+        id: u64,
+        queued: bool,
+    },
+    Delivered {
+        id: u64,
+    },
+    Direct {
+        id: u64,
+        number: u32,
+    },
+    Presence {
+        user: String,
+        status: String,
+    },
+    Welcome,
+    /// A Ping of the protocol.
+    Heartbeat,
+    Close,
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Result<&'a str, String> {
+    let key = format!("\"{name}\":\"");
+    let from = text.find(&key).ok_or_else(|| format!("no field {name} in {text}"))? + key.len();
+    let len = text[from..].find('"').ok_or_else(|| format!("field {name} does not end in {text}"))?;
+    Ok(&text[from..from + len])
+}
+
+fn id(text: &str) -> Result<u64, String> {
+    let id = field(text, "id")?;
+    let digits = id.strip_prefix('m').ok_or_else(|| format!("not an id: {id}"))?;
+    u64::from_str_radix(digits, 16).map_err(|e| format!("{id}: {e}"))
+}
+
+/// The number that a message's text begins with.
+fn number(text: &str) -> Result<u32, String> {
+    let said = field(text, "message")?;
+    let digits = said.split(' ').next().unwrap_or_default();
+    digits.parse().map_err(|e| format!("{said}: {e}"))
+}
+
+fn read_text(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
+    let owned = |name| field(text, name).map(str::to_owned);
+    out.push(match field(text, "type")? {
+        "batch" => return read_batch(text, out),
+        "room_message" => Said::Message { room: owned("room")?, number: number(text)? },
+        "user_joined" => Said::Joined { room: owned("room")?, user: owned("userId")? },
+        "user_left" => Said::Left { room: owned("room")?, user: owned("userId")? },
+        "room_joined" => Said::YouJoined { room: owned("room")? },
+        "room_left" => Said::YouLeft { room: owned("room")? },
+        "pong" => Said::Pong,
+        "auth_success" => Said::AuthSuccess { user: owned("id")? },
+        "auth_failed" => Said::AuthFailed,
+        "error" => Said::Error { text: owned("message")? },
+        "message_sent" => {
+            Said::Sent { to: owned("to")?, id: id(text)?, queued: text.contains("\"queued\":true") }
+        }
+        "message_delivered" => Said::Delivered { id: id(text)? },
+        "private_message" => Said::Direct { id: id(text)?, number: number(text)? },
+        "presence_update" => Said::Presence { user: owned("userId")?, status: owned("status")? },
+        "welcome" => Said::Welcome,
+        _ => return Err(format!("unknown words: {text}")),
+    });
+    Ok(())
+}
+
+/// The objects inside a batch, which none of our texts can be mistaken for: they have no braces.
+fn read_batch(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
+    let list = text.find('[').ok_or_else(|| format!("no list in {text}"))?;
+    let (mut depth, mut from) = (0, 0);
+    for (at, byte) in text.bytes().enumerate().skip(list) {
+        match byte {
+            b'{' if depth == 0 => (depth, from) = (1, at),
+            b'{' => depth += 1,
+            b'}' if depth == 1 => {
+                depth = 0;
+                read_text(&text[from..=at], out)?;
+            }
+            b'}' if depth == 0 => break,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads one frame into what it says.
+pub fn read(frame: &Frame, out: &mut Vec<Said>) -> Result<(), String> {
+    match frame.first() {
+        Some(0x81) => {
+            let payload = payload_of(frame);
+            let text = std::str::from_utf8(&payload).map_err(|e| e.to_string())?;
+            read_text(text, out)
+        }
+        Some(0x88) => {
+            out.push(Said::Close);
+            Ok(())
+        }
+        Some(0x89) => {
+            out.push(Said::Heartbeat);
+            Ok(())
+        }
+        other => Err(format!("a frame that begins with {other:?}")),
+    }
+}
+
+#[test]
+fn a_batch_is_read_in_its_order() {
+    let mut out = Vec::new();
+    let text = r#"{"type":"batch","messages":[{"type":"pong","timestamp":1},{"type":"auth_success","user":{"id":"u","username":"u"}},{"type":"room_message","room":"r","message":"7 xx","from":"u"}],"timestamp":3}"#;
+    read_text(text, &mut out).expect("readable");
+    let message = Said::Message { room: "r".into(), number: 7 };
+    assert_eq!(out, [Said::Pong, Said::AuthSuccess { user: "u".into() }, message]);
+}
