@@ -1,5 +1,7 @@
 //! Tokens signed with RS256, ES256 and EdDSA, as the configuration's keys verify them: from PEM files and JWK sets.
 
+use std::slice::from_ref;
+
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use lanecast::auth::Verifier;
@@ -186,8 +188,8 @@ fn a_public_key_is_no_secret() {
                 let header = Header::new(algorithm);
                 let evil = EncodingKey::from_secret(secret);
                 let token = jsonwebtoken::encode(&header, &json!({"sub": "admin"}), &evil).unwrap();
-                let with_secret = Verifier::new(Some(SECRET), None, None).with_keys(&[public.clone()]);
-                for verifier in [verifier(&[public.clone()]), with_secret] {
+                let with_secret = Verifier::new(Some(SECRET), None, None).with_keys(from_ref(&public));
+                for verifier in [verifier(from_ref(&public)), with_secret] {
                     assert_eq!(refused(&verifier, &token), "Invalid token");
                 }
             }

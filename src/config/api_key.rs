@@ -79,7 +79,7 @@ impl ApiKey {
     fn read(text: &str) -> Result<Self, String> {
         let (name, rest) = text.split_once('=').ok_or("there is no NAME=")?;
         let (key, scopes) = rest.split_once(':').unwrap_or((rest, ""));
-        if !KEY_BYTES.contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        if !KEY_BYTES.contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic() && b != b',') {
             return Err("the key must be 16 to 256 visible ASCII characters other than : and ,".into());
         }
         Ok(ApiKey { name: service(name)?, scopes: self::scopes(scopes)?, digest: Self::digest_of(key) })
@@ -241,9 +241,15 @@ mod tests {
         for (length, allowed) in [(0, false), (1, true), (256, true), (257, false)] {
             assert_eq!(flag(&format!("{}={KEY}", "n".repeat(length))).is_ok(), allowed, "{length}");
         }
-        for bad in
-            ["", "bot", KEY, "bot=0123456789 bcdef", "bot=0123456789äbcdef", "guest-1=0123456789abcdef"]
-        {
+        for bad in [
+            "",
+            "bot",
+            KEY,
+            "bot=0123456789 bcdef",
+            "bot=0123456789äbcdef",
+            "bot=0123456789abcdef,0123456789abcdef",
+            "guest-1=0123456789abcdef",
+        ] {
             assert!(flag(bad).is_err(), "{bad}");
         }
         assert!(flag(&format!("bot={KEY}:write")).is_err());
