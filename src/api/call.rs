@@ -1,12 +1,15 @@
 //! What a REST request may use: the shard it came in on, and the figures of the process.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
+use percent_encoding::percent_decode_str;
 
 use crate::access::Policy;
-use crate::model::{ChannelName, Op, Principal, RealmId, Refusal, Reply};
+use crate::model::{ChannelName, Code, Op, Principal, RealmId, Refusal, Reply};
 use crate::telemetry::Registry;
 
 /// The shard a request came in on, as far as REST may use it.
@@ -63,6 +66,8 @@ pub struct Site {
 pub struct Asked<'a> {
     /// The path without the dialect's prefix.
     pub path: &'a str,
+    /// What follows `?`.
+    pub query: &'a str,
     pub headers: &'a HeaderMap,
     /// Whether the request came from this machine itself: no proxy's and no web page's.
     pub local: bool,
@@ -72,20 +77,41 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Who asks: the bearer of the token in `Authorization`, or nobody.
+    /// Who asks: the bearer of the credential in `Authorization`, else in `X-API-Key`, else in `?api_key=`, or
+    /// nobody. The first that is there decides. In the latter two a name is no credential, in open mode neither.
     ///
     /// # Errors
     /// There is a credential, and it is not valid.
     pub fn principal(&self, backend: &impl Backend) -> Result<Option<Arc<Principal>>, Refusal> {
-        let Some(header) = self.headers.get(hyper::header::AUTHORIZATION) else { return Ok(None) };
-        let invalid = || Refusal::new(crate::model::Code::Unauthenticated, "Invalid token");
-        let text = header.to_str().map_err(|_| invalid())?;
-        let (scheme, token) = text.split_once(' ').ok_or_else(invalid)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(invalid());
+        if let Some(header) = self.headers.get(hyper::header::AUTHORIZATION) {
+            return backend.identify(bearer(header).ok_or(INVALID_TOKEN)?).map(Some);
         }
-        backend.identify(token.trim()).map(Some)
+        let Some(key) = self.api_key()? else { return Ok(None) };
+        match backend.identify(&key) {
+            Ok(who) if who.verified => Ok(Some(who)),
+            _ => Err(INVALID_KEY),
+        }
     }
+
+    fn api_key(&self) -> Result<Option<Cow<'_, str>>, Refusal> {
+        if let Some(header) = self.headers.get(API_KEY_HEADER) {
+            return header.to_str().map(|key| Some(key.trim().into())).map_err(|_| INVALID_KEY);
+        }
+        let named = |pair| str::strip_prefix(pair, "api_key=");
+        let Some(key) = self.query.split('&').find_map(named) else { return Ok(None) };
+        percent_decode_str(key).decode_utf8().map(Some).map_err(|_| INVALID_KEY)
+    }
+}
+
+/// Where a service puts its key (SGE-04).
+pub const API_KEY_HEADER: &str = "x-api-key";
+
+const INVALID_TOKEN: Refusal = Refusal::new(Code::Unauthenticated, "Invalid token");
+const INVALID_KEY: Refusal = Refusal::new(Code::Unauthenticated, "Invalid API key");
+
+fn bearer(header: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The realm of a request's channels, in the tenant of who asks.

@@ -31,7 +31,11 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": { "NewRoom": super::tusk::new_room_schema() },
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+                "api_key_in_query": { "type": "apiKey", "in": "query", "name": "api_key" },
+            },
         },
     })
 }

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::claims::{MAX_ID_BYTES, refused};
 use super::{Verifier, looks_like_jwt};
+use crate::config::{ApiKey, Scope, Word};
 use crate::model::{Principal, RealmId, Refusal};
 
 /// Bytes of an opaque token that is a name (open mode). It becomes a user's id. Longer: refused.
@@ -48,6 +49,8 @@ impl fmt::Debug for StaticToken {
 pub struct Credentials {
     pub verifier: Verifier,
     pub static_tokens: Vec<StaticToken>,
+    /// Keys of services (SGE-04). None by default.
+    pub api_keys: Vec<ApiKey>,
     /// `--auth open`: an opaque token is a name. `false`: only configured tokens and verified JWTs get in.
     pub open: bool,
 }
@@ -55,12 +58,14 @@ pub struct Credentials {
 impl Credentials {
     /// Who bears `token` at `now_secs` (seconds since 1970).
     ///
-    /// In this order: a configured token; a JWT, always verified, in open mode too; in open mode a name of
+    /// In this order: a configured token; an API key; a JWT, always verified, in open mode too; in open mode a name of
     /// 1 to [`MAX_NAME_BYTES`] bytes. Anything else, and the empty token, is
     /// [`Unauthenticated`](crate::model::Code::Unauthenticated).
     pub fn identify(&self, token: &str, realm: RealmId, now_secs: u64) -> Result<Principal, Refusal> {
         let principal = if let Some(known) = self.static_token(token) {
             known.principal(realm)
+        } else if let Some(key) = self.api_key(token) {
+            service(key, realm)
         } else if looks_like_jwt(token) {
             self.verifier.verify(token, now_secs).map(|claims| claims.into_principal(realm))
         } else if self.open {
@@ -86,6 +91,32 @@ impl Credentials {
         }
         found
     }
+
+    /// As above, by digest: how long a key is does not show either.
+    fn api_key(&self, token: &str) -> Option<&ApiKey> {
+        if self.api_keys.is_empty() {
+            return None;
+        }
+        let digest = ApiKey::digest_of(token);
+        let mut found = None;
+        for known in &self.api_keys {
+            if known.opens(&digest) {
+                found = Some(known);
+            }
+        }
+        found
+    }
+}
+
+/// Who bears an API key: its scopes are permissions, and `admin` is the role too.
+fn service(key: &ApiKey, realm: RealmId) -> Result<Principal, Refusal> {
+    let mut principal = named(&key.name, realm)?;
+    principal.verified = true;
+    if key.scopes.contains(&Scope::Admin) {
+        principal.roles.push(Principal::ADMIN.to_owned());
+    }
+    principal.permissions = Some(key.scopes.iter().map(|scope| scope.word().to_owned()).collect());
+    Ok(principal)
 }
 
 fn named(id: &str, realm: RealmId) -> Result<Principal, Refusal> {
@@ -126,7 +157,12 @@ mod tests {
     }
 
     fn credentials(open: bool) -> Credentials {
-        Credentials { verifier: Verifier::new(Some(SECRET), None, None), static_tokens: vec![], open }
+        Credentials {
+            verifier: Verifier::new(Some(SECRET), None, None),
+            static_tokens: vec![],
+            api_keys: vec![],
+            open,
+        }
     }
 
     fn refusal(credentials: &Credentials, token: &str) -> Refusal {
@@ -198,12 +234,50 @@ mod tests {
         }
     }
 
+    /// Two services, as the configuration reads them.
+    fn services() -> Vec<ApiKey> {
+        let text = format!(
+            "[auth]\napi_keys = [\"bot={KEY}:publish,presence\", \"ops={}:admin\"]\n",
+            KEY.replace('0', "1")
+        );
+        crate::config::Config::from_toml(&text).unwrap().keyring.api_keys.iter().cloned().collect()
+    }
+
+    const KEY: &str = "0-key-of-a-bot-0";
+
+    #[test]
+    fn an_api_key_is_a_verified_service_in_both_modes() {
+        for open in [true, false] {
+            let credentials = Credentials { api_keys: services(), ..credentials(open) };
+            let bot = credentials.identify(KEY, REALM, NOW).unwrap();
+            assert_eq!((&*bot.user, &*bot.tenant, bot.verified, bot.expires), ("bot", "default", true, None));
+            assert_eq!((bot.roles, bot.username), (vec![], None));
+            assert_eq!(bot.permissions, Some(vec!["publish".into(), "presence".into()]));
+            let ops = credentials.identify("1-key-of-a-bot-1", REALM, NOW).unwrap();
+            assert!(ops.has_role(Principal::ADMIN) && ops.may("create_room"));
+        }
+        let required = Credentials { api_keys: services(), ..credentials(false) };
+        let longer = format!("{KEY}0");
+        let digest: String = ApiKey::digest_of(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+        for wrong in ["", "bot", &KEY[1..], &KEY[..15], &longer, &digest, "2-key-of-a-bot-2"] {
+            assert_eq!(refusal(&required, wrong).text, "Invalid token");
+        }
+    }
+
+    #[test]
+    fn a_configured_token_comes_before_an_api_key() {
+        let mut credentials = Credentials { api_keys: services(), ..credentials(false) };
+        credentials.static_tokens = vec![token(KEY, "tester")];
+        assert_eq!(&*credentials.identify(KEY, REALM, NOW).unwrap().user, "tester");
+    }
+
     #[test]
     fn debug_output_shows_no_secret() {
         let mut credentials = credentials(true);
         credentials.static_tokens = vec![token("test-token", "tester")];
+        credentials.api_keys = services();
         let shown = format!("{credentials:?} {credentials:#?}");
-        assert!(!shown.contains("test-token") && !shown.contains(SECRET), "{shown}");
+        assert!(!shown.contains("test-token") && !shown.contains(KEY) && !shown.contains(SECRET), "{shown}");
         assert!(shown.contains("tester"));
     }
 }

@@ -1,46 +1,97 @@
-//! JSON Web Tokens: HS256, with the server's secret and no other way.
+//! JSON Web Tokens: HS256 with the server's secret, RS256, ES256 and EdDSA with public keys.
+//!
+//! Invariant: each key has one algorithm, and a token reaches it only when its header says that very one. A public
+//! key is never a secret: the two are of different families, and the library takes neither for the other.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, TokenData, Validation};
 use serde_json::{Map, Value};
 
 use super::claims::{Claims, refused};
+use crate::config::VerifyingKey;
 use crate::model::Refusal;
 
 /// Verifies signatures and claims. The algorithm is the verifier's choice, never the token's.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    /// `None`: nothing can be verified, and every token is refused. Its debug output is redacted.
-    key: Option<DecodingKey>,
+    /// None: nothing can be verified, and every token is refused.
+    keys: Vec<Key>,
+    /// Of HS256; a key of another algorithm has a copy with that one.
     validation: Validation,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    /// `Some`: only for tokens whose header names it.
+    id: Option<String>,
+    /// Its debug output is redacted.
+    key: DecodingKey,
+    algorithm: Algorithm,
+    /// Allows that one algorithm.
+    validation: Validation,
+}
+
+impl Key {
+    fn fits(&self, header: &Header) -> bool {
+        self.algorithm == header.alg && (self.id.is_none() || self.id == header.kid)
+    }
 }
 
 impl Verifier {
     /// `audience` and `issuer` absent: `aud` and `iss` are not checked; present: the token must have that very value, or
     /// it among others. An empty secret counts as none: everybody could sign with it.
     pub fn new(secret: Option<&str>, audience: Option<&str>, issuer: Option<&str>) -> Self {
-        let key = secret.filter(|secret| !secret.is_empty());
-        Self {
-            key: key.map(|secret| DecodingKey::from_secret(secret.as_bytes())),
-            validation: validation(audience, issuer),
-        }
+        let validation = validation(audience, issuer);
+        let key = secret.filter(|secret| !secret.is_empty()).map(|secret| Key {
+            id: None,
+            key: DecodingKey::from_secret(secret.as_bytes()),
+            algorithm: Algorithm::HS256,
+            validation: validation.clone(),
+        });
+        Self { keys: key.into_iter().collect(), validation }
     }
 
-    /// Whether there is a secret.
+    /// The same with public keys, each for its own algorithm.
+    pub fn with_keys(mut self, keys: &[VerifyingKey]) -> Self {
+        let known = keys.iter().map(|key| {
+            let algorithm = key.algorithm();
+            let validation = Validation { algorithms: vec![algorithm], ..self.validation.clone() };
+            Key { id: key.id.clone(), key: key.decoding_key(), algorithm, validation }
+        });
+        self.keys.extend(known);
+        self
+    }
+
+    /// Whether there is a secret or a key.
     pub fn can_verify(&self) -> bool {
-        self.key.is_some()
+        !self.keys.is_empty()
     }
 
     /// What the token says, if it is genuine and valid at `now_secs` (seconds since 1970). The refusal gives the
     /// cause and nothing of the token but names of claims, and those only once the signature is right.
     pub fn verify(&self, token: &str, now_secs: u64) -> Result<Claims, Refusal> {
-        let key = self.key.as_ref().ok_or(refused("Tokens cannot be verified here"))?;
-        let token = jsonwebtoken::decode::<Map<String, Value>>(token, key, &self.validation)
-            .map_err(|error| refused(cause(&error)))?;
+        if self.keys.is_empty() {
+            return Err(refused("Tokens cannot be verified here"));
+        }
+        let token = self.decode(token)?;
         if token.header.crit.is_some() {
             // Extensions that must be understood (RFC 7515 section 4.1.11): none are.
             return Err(refused("Token needs an unknown extension"));
         }
         Claims::read(&token.claims, now_secs)
+    }
+
+    /// Tries the keys that fit the header. The first whose signature is right decides, be it by a refusal.
+    fn decode(&self, token: &str) -> Result<TokenData<Map<String, Value>>, Refusal> {
+        let invalid = refused("Invalid token");
+        let Ok(header) = jsonwebtoken::decode_header(token) else { return Err(invalid) };
+        for key in self.keys.iter().filter(|key| key.fits(&header)) {
+            match jsonwebtoken::decode(token, &key.key, &key.validation) {
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
+                decoded => return decoded.map_err(|error| refused(cause(&error))),
+            }
+        }
+        Err(invalid)
     }
 }
 
@@ -64,7 +115,6 @@ fn validation(audience: Option<&str>, issuer: Option<&str>) -> Validation {
 }
 
 fn cause(error: &jsonwebtoken::errors::Error) -> &'static str {
-    use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::InvalidAudience => "Token is for another audience",
         ErrorKind::InvalidIssuer => "Token is from another issuer",
@@ -106,7 +156,7 @@ fn base64url_beginning(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use jsonwebtoken::{EncodingKey, Header};
+    use jsonwebtoken::EncodingKey;
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Who somebody is, from a credential: configured tokens, JWTs and (open mode) plain names.
+//! Who somebody is, from a credential: configured tokens, API keys, JWTs and (open mode) plain names.
 //!
 //! Pure: the time is handed in. Nothing here shows a secret, neither in errors nor in debug output.
 

@@ -114,10 +114,11 @@ impl Room {
         if !self.interest.remove(origin.reply_to.shard(), variant) {
             return;
         }
-        self.announce(ask, |room, user| Event::Left { room, user }, outlet);
+        // First, so that it does not hear of its own leaving.
         if !quiet {
             outlet.reply(origin.reply_to, Reply::Left { room: self.name.clone() });
         }
+        self.announce(ask, |room, user| Event::Left { room, user }, outlet);
     }
 
     /// Says something to all members, the sender included (T4).

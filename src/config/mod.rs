@@ -9,6 +9,7 @@
 
 mod access;
 mod aegisx;
+mod api_key;
 mod auth;
 mod bound;
 mod dialect;
@@ -17,6 +18,7 @@ mod error;
 mod file;
 mod gator;
 mod key;
+mod keyring;
 pub mod limits;
 mod list;
 mod listen;
@@ -35,18 +37,22 @@ mod source;
 mod sources;
 mod store;
 mod tusk;
+mod verifying_key;
 mod word;
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 pub use access::{AccessRule, AccessRules, Action, Who};
 pub use aegisx::{Aegisx, TenantStatus, Tenants};
-pub use auth::{Auth, AuthMode};
+pub use api_key::{API_KEYS_MAX, ApiKey, ApiKeys, Scope};
+pub use auth::{Auth, AuthMode, PemFile};
 pub use bound::{Bound, Limit, Unit};
 pub use dialect::{Dialect, SERVED};
 pub use error::ConfigError;
 pub use gator::Gator;
 pub use key::{Key, Section, SectionInfo};
+pub use keyring::{Keyring, VERIFYING_KEYS_MAX};
 pub use limits::Limits;
 pub use listen::Listen;
 pub use log::{LogFormat, LogLevel};
@@ -60,6 +66,7 @@ pub use source::{Origins, Source};
 pub use sources::{FlagValues, Surroundings};
 pub use store::{DataDir, Store};
 pub use tusk::{StaticTokens, StaticUser, Tusk};
+pub use verifying_key::VerifyingKey;
 pub use word::Word;
 
 use source::Offers;
@@ -71,6 +78,8 @@ macro_rules! config {
         #[derive(Debug, Clone, Default, PartialEq)]
         pub struct Config {
             $($(#[doc = $doc])* pub $field: $Section,)*
+            /// What the files of `[auth]` hold, and the API keys.
+            pub keyring: Keyring,
             /// Where each value came from.
             pub origins: Origins,
             /// Variables that are set and would switch on what this build does not have.
@@ -85,6 +94,7 @@ macro_rules! config {
                 let mut origins = Origins::default();
                 Ok(Config {
                     $($field: Section::read(offers, &mut origins)?,)*
+                    keyring: Keyring::default(),
                     origins,
                     unserved_variables: Vec::new(),
                 })
@@ -128,15 +138,17 @@ impl Config {
     /// A file that cannot be read, a key or section that does not exist, a value that is not allowed, or
     /// values that contradict each other.
     pub fn load(flags: &FlagValues, surroundings: &Surroundings) -> Result<Self, ConfigError> {
-        let config = Self::load_unchecked(flags, surroundings)?;
+        let mut config = Self::load_unchecked(flags, surroundings)?;
+        config.keyring = Keyring::read(&config, &surroundings.folder)?;
         rules::check(&config)?;
         Ok(config)
     }
 
-    /// Reads all sources without holding the values against each other: for commands that start no server.
+    /// Reads all sources without reading the files of keys or holding the values against each other: for commands
+    /// that start no server.
     ///
     /// # Errors
-    /// As [`Config::load`], but for contradictions.
+    /// As [`Config::load`], but for files of keys and contradictions.
     pub fn load_unchecked(flags: &FlagValues, surroundings: &Surroundings) -> Result<Self, ConfigError> {
         let mut config = Self::read(&surroundings.offers(flags)?)?;
         config.unserved_variables = surroundings.unserved_variables();
@@ -153,6 +165,7 @@ impl Config {
         file::offer("lanecast.toml", text, &mut offers)?;
         let mut config = Self::read(&offers)?;
         config.resolve();
+        config.keyring = Keyring::read(&config, Path::new(""))?;
         rules::check(&config)?;
         Ok(config)
     }

@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::key::Key;
 use super::limits::FRAME_HEADER_BYTES;
-use super::{AuthMode, Config, Dialect, Listen, SECTIONS, SERVED, Word};
+use super::{AuthMode, Config, Dialect, Listen, SECTIONS, SERVED, Secret, Word};
 
 /// Length below which a secret can be searched for (RFC 7518 section 3.2 asks HS256 keys for 32 bytes).
 const SECRET_BYTES: usize = 32;
@@ -63,12 +63,18 @@ fn check_listeners(config: &Config) -> Result<(), ConfigError> {
 }
 
 fn check_credentials(config: &Config) -> Result<(), ConfigError> {
+    let pem = |secret: &Secret| secret.expose().trim_start().starts_with("-----BEGIN");
+    if config.auth.jwt_secret.as_ref().is_some_and(pem) {
+        let problem = "is a PEM file, and whoever has it could sign; must be a secret, public keys belong in \
+                       auth.public_keys";
+        return Err(refuse(config, "auth", "jwt_secret", problem.into()));
+    }
     let opened = config.auth_mode() == AuthMode::Open && config.source("auth", "mode").by_hand();
-    if config.is_local() || opened || config.auth.jwt_secret.is_some() {
+    if config.is_local() || opened || config.auth.jwt_secret.is_some() || !config.keyring.is_empty() {
         return Ok(());
     }
-    let problem = "a listener that is not on loopback needs --jwt-secret (SECRET_KEY, auth.jwt_secret), or \
-                   --auth open by hand";
+    let problem = "a listener that is not on loopback needs --jwt-secret (SECRET_KEY, auth.jwt_secret), an \
+                   --api-key, a file of keys (auth.public_keys, auth.jwks, auth.api_keys_file), or --auth open by hand";
     Err(refuse(config, "server", "listen", problem.into()))
 }
 
@@ -116,8 +122,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
             .push("auth.mode is open on a listener that others can reach: everybody is who they say".into());
     }
     let required = config.auth_mode() == AuthMode::Required;
-    if required && secret.is_none() && config.tusk.static_tokens.is_empty() {
-        warnings.push("auth.mode is required and there is no auth.jwt_secret: nobody can get in".into());
+    let keys = secret.is_some() || !config.keyring.is_empty() || !config.tusk.static_tokens.is_empty();
+    if required && !keys {
+        warnings
+            .push("auth.mode is required and there is neither a secret nor a key: nobody can get in".into());
     }
     if let (Some(idle), Some(beat)) = (config.tusk.idle_timeout, config.tusk.heartbeat_interval)
         && idle <= beat

@@ -20,6 +20,8 @@ pub struct Joined {
     pub name: Arc<str>,
     /// Its place in the channel's local list.
     pub place: u32,
+    /// It has asked to leave. Until its home answers, it hears what was said before.
+    pub leaving: bool,
 }
 
 /// Where a connection is on its way from open to gone.
@@ -74,8 +76,8 @@ pub struct Conn {
     pub dropped: bool,
     /// What waits is gathered for a while into one `batch` (TUS-64).
     pub batching: bool,
-    /// Reading stopped: until a command lane has room.
-    pub held_by_lane: bool,
+    /// Reading stopped: until these command lanes have room, a bit for each target shard.
+    pub held_by_lanes: u64,
     /// Reading stopped: until this shard's deliveries are out.
     pub held_by_deliveries: bool,
     /// Its outbox ran over in this turn; what else comes for it is not queued.
@@ -111,7 +113,7 @@ impl Conn {
             shunned: false,
             dropped: false,
             batching: false,
-            held_by_lane: false,
+            held_by_lanes: 0,
             held_by_deliveries: false,
             overflowed: false,
             outbox: Outbox::default(),
@@ -136,7 +138,7 @@ impl Conn {
 
     /// Whether nothing is read from it for now. One that is closing is read on, so that its Close is seen.
     pub fn is_paused(&self) -> bool {
-        self.is_open() && (self.wait.is_some() || self.held_by_lane || self.held_by_deliveries)
+        self.is_open() && (self.wait.is_some() || self.held_by_lanes != 0 || self.held_by_deliveries)
     }
 
     /// The name others see.
@@ -146,7 +148,12 @@ impl Conn {
 
     /// The membership of that room.
     pub fn room(&self, name: &str) -> Option<&Joined> {
-        self.rooms.iter().find(|j| *j.name == *name)
+        self.rooms.iter().find(|j| *j.name == *name && !j.leaving)
+    }
+
+    /// The names of the rooms it is in to stay.
+    pub fn room_names(&self) -> Vec<Arc<str>> {
+        self.rooms.iter().filter(|j| !j.leaving).map(|j| j.name.clone()).collect()
     }
 
     /// TCP ends here and now; the task that reads it notices.

@@ -84,8 +84,10 @@ fn credentials(config: &Config) -> Credentials {
         permissions: None,
     });
     Credentials {
-        verifier: Verifier::new(secret, auth.audience.as_deref(), auth.issuer.as_deref()),
+        verifier: Verifier::new(secret, auth.audience.as_deref(), auth.issuer.as_deref())
+            .with_keys(&config.keyring.verifying),
         static_tokens: static_tokens.collect(),
+        api_keys: config.keyring.api_keys.iter().cloned().collect(),
         open: config.auth_mode() == AuthMode::Open,
     }
 }

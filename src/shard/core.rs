@@ -32,6 +32,11 @@ const COMMANDS_PER_TURN: usize = 256;
 /// the shard, so without a bound outboxes would run over that no flush could have emptied.
 const DELIVERIES_PER_TURN: usize = 64;
 
+/// A command lane's place among those that hold a connection; there are at most as many shards as bits.
+fn lane_bit(to: usize) -> u64 {
+    1 << (to % u64::BITS as usize)
+}
+
 /// A REST call that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -294,8 +299,9 @@ impl<N: Notify> Core<N> {
             return self.counters.commands_sent.inc();
         }
         self.counters.lane_full.of(LaneClass::Command).inc();
-        if let Some(conn) = from.and_then(|key| self.conn_mut(key)).filter(|c| !c.held_by_lane) {
-            conn.held_by_lane = true;
+        let lane = lane_bit(to);
+        if let Some(conn) = from.and_then(|key| self.conn_mut(key)).filter(|c| c.held_by_lanes & lane == 0) {
+            conn.held_by_lanes |= lane;
             let key = conn.key;
             self.counters.paused_reads.inc();
             self.held_by_lane[to].push(key);
@@ -317,7 +323,7 @@ impl<N: Notify> Core<N> {
                 continue;
             }
             for key in std::mem::take(&mut self.held_by_lane[to]) {
-                self.let_go(key, |conn| conn.held_by_lane = false);
+                self.let_go(key, |conn| conn.held_by_lanes &= !lane_bit(to));
             }
         }
         if self.deliveries.total() == 0 {

@@ -191,6 +191,11 @@ impl<N: Notify> Core<N> {
                     self.to_tell.push_back((key, event));
                 }
             }
+            (wait, Reply::Left { room }) => {
+                conn.wait = wait.map(Box::new);
+                self.forget_room(key, room);
+                self.say_reply(key, variant.dialect, &reply);
+            }
             // Not what it waits for: an answer to something sent before.
             (wait, Reply::Refused(refusal)) => {
                 conn.wait = wait.map(Box::new);
@@ -215,7 +220,7 @@ impl<N: Notify> Core<N> {
     fn join_locally(&mut self, key: ConnKey, channel: ChannelId, name: std::sync::Arc<str>, of: Membership) {
         let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
         let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
-        let joined = Joined { channel, name, place };
+        let joined = Joined { channel, name, place, leaving: false };
         match of {
             Membership::Inbox => conn.inbox = Some(joined),
             Membership::Room => conn.rooms.push(joined),

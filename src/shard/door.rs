@@ -228,7 +228,14 @@ async fn rest(
         Ok(body) => body,
         Err(response) => return response,
     };
-    let asked = Asked { path, headers: &head.headers, local, body: &body, name };
+    let asked = Asked {
+        path,
+        query: head.uri.query().unwrap_or_default(),
+        headers: &head.headers,
+        local,
+        body: &body,
+        name,
+    };
     api::handle(route, &asked, &**shard, &shard.door.site).await
 }
 
@@ -257,7 +264,7 @@ fn preflight(origins: &OriginPolicy, headers: &HeaderMap) -> Response<Body> {
     {
         let methods = HeaderValue::from_static("GET, POST, DELETE");
         answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-        let names = HeaderValue::from_static("authorization, content-type");
+        let names = HeaderValue::from_static("authorization, content-type, x-api-key");
         answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
         answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }

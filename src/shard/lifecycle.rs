@@ -100,9 +100,13 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         let variant = conn.variant;
         let rooms = std::mem::take(&mut conn.rooms);
-        let names = rooms.iter().map(|r| r.name.clone()).collect();
+        let names = rooms.iter().filter(|r| !r.leaving).map(|r| r.name.clone()).collect();
         for room in rooms {
             self.leave_locally(room.channel, room.place);
+            if room.leaving {
+                // Its home knows already.
+                continue;
+            }
             let op = Op::Leave { variant, quiet: true };
             self.ask(key, room.channel.home as usize, Target::Known(room.channel), op);
         }

@@ -110,22 +110,27 @@ impl<N: Notify> Core<N> {
         let shared = self.shared.clone();
         let Some(conn) = self.conn(key) else { return };
         let asker = asker(conn, Some(principal), &shared);
-        let refusal =
-            |room: &str| shared.access.admit(Action::On(Verb::Subscribe, Channel::room(room)), &asker).err();
-        let closed: Vec<_> =
-            conn.rooms.iter().filter_map(|j| Some((j.name.clone(), refusal(&j.name)?))).collect();
+        let rooms = conn.room_names().into_iter();
+        let closed: Vec<_> = rooms
+            .filter_map(|room| {
+                let action = Action::On(Verb::Subscribe, Channel::room(&room));
+                let refusal = shared.access.admit(action, &asker).err()?;
+                Some((room, refusal))
+            })
+            .collect();
         for (room, refusal) in closed {
             self.refuse(key, &refusal);
-            // It is a member: nothing can be refused.
-            let _ = self.request_leave(key, &room);
+            if let Some(name) = self.leave(key, &room) {
+                self.release(key, name);
+            }
         }
     }
 
     /// The rooms it stays in hear that one user left and another came; a guest was never told of.
     fn tell_change_of_name(&mut self, key: ConnKey, before: Option<&Principal>, after: &Principal) {
-        let joined = self
-            .conn(key)
-            .map_or_else(Vec::new, |c| c.rooms.iter().map(|j| (j.channel, j.name.clone())).collect());
+        let joined = self.conn(key).map_or_else(Vec::new, |c| {
+            c.rooms.iter().filter(|j| !j.leaving).map(|j| (j.channel, j.name.clone())).collect()
+        });
         for (channel, room) in joined {
             let left = before.map(|p| Event::Left { room: room.clone(), user: p.user.clone() });
             let joined = Event::Joined { room, user: after.user.clone() };
@@ -137,7 +142,7 @@ impl<N: Notify> Core<N> {
     }
 
     fn room_names(&self, key: ConnKey) -> Vec<Arc<str>> {
-        self.conn(key).map_or_else(Vec::new, |c| c.rooms.iter().map(|r| r.name.clone()).collect())
+        self.conn(key).map_or_else(Vec::new, crate::conn::Conn::room_names)
     }
 
     fn request_join(&mut self, key: ConnKey, room: &str, password: Option<&str>) -> Result<(), Refusal> {
@@ -158,7 +163,7 @@ impl<N: Notify> Core<N> {
             return Ok(());
         }
         let max = shared.rules(conn.variant.dialect).max_rooms_per_user;
-        if max != 0 && conn.rooms.len() >= max {
+        if max != 0 && conn.rooms.iter().filter(|j| !j.leaving).count() >= max {
             return Err(too_many_rooms(max));
         }
         self.join(key, room, password, false);
@@ -166,19 +171,13 @@ impl<N: Notify> Core<N> {
     }
 
     fn request_leave(&mut self, key: ConnKey, room: &str) -> Result<(), Refusal> {
-        let Some(conn) = self.conn_mut(key) else { return Ok(()) };
-        let Some(at) = conn.rooms.iter().position(|j| *j.name == *room) else {
-            return Err(Refusal::new(Code::NotFound, "Not a member of this room"));
-        };
-        let joined = conn.rooms.swap_remove(at);
-        let (variant, known) = (conn.variant, conn.who.is_some());
-        self.leave_locally(joined.channel, joined.place);
-        let op = Op::Leave { variant, quiet: false };
-        self.ask(key, joined.channel.home as usize, Target::Known(joined.channel), op);
-        if known {
-            self.release(key, joined.name);
+        match self.leave(key, room) {
+            Some(name) => {
+                self.release(key, name);
+                Ok(())
+            }
+            None => Err(Refusal::new(Code::NotFound, "Not a member of this room")),
         }
-        Ok(())
     }
 
     fn request_publish(&mut self, key: ConnKey, room: &str, text: &str) {

@@ -48,15 +48,31 @@ impl<N: Notify> Core<N> {
     fn leave_those_over(&mut self, key: ConnKey, rooms: &[Arc<str>]) {
         let max = self.shared.homes.max_rooms_per_user;
         for name in rooms {
-            let Some(conn) = self.conn_mut(key) else { return };
-            let Some(at) = conn.rooms.iter().position(|j| j.name == *name) else { continue };
-            let joined = conn.rooms.swap_remove(at);
-            let variant = conn.variant;
-            self.leave_locally(joined.channel, joined.place);
-            let op = Op::Leave { variant, quiet: false };
-            self.ask(key, joined.channel.home as usize, Target::Known(joined.channel), op);
-            self.refuse(key, &too_many_rooms(max));
+            if self.leave(key, name).is_some() {
+                self.refuse(key, &too_many_rooms(max));
+            }
         }
+    }
+
+    /// Asks a room to let the connection out. What the room said before still reaches it; its name, when the
+    /// connection was in it.
+    pub(super) fn leave(&mut self, key: ConnKey, room: &str) -> Option<Arc<str>> {
+        let conn = self.conn_mut(key)?;
+        let variant = conn.variant;
+        let joined = conn.rooms.iter_mut().find(|j| *j.name == *room && !j.leaving)?;
+        joined.leaving = true;
+        let (channel, name) = (joined.channel, joined.name.clone());
+        let op = Op::Leave { variant, quiet: false };
+        self.ask(key, channel.home as usize, Target::Known(channel), op);
+        Some(name)
+    }
+
+    /// The room has let the connection out: from here on it hears nothing of it.
+    pub(super) fn forget_room(&mut self, key: ConnKey, room: &str) {
+        let Some(conn) = self.conn_mut(key) else { return };
+        let Some(at) = conn.rooms.iter().position(|j| j.leaving && *j.name == *room) else { return };
+        let left = conn.rooms.swap_remove(at);
+        self.leave_locally(left.channel, left.place);
     }
 
     /// Tells an event to the rooms a connection is in, and to its own user.
@@ -86,6 +102,7 @@ impl<N: Notify> Core<N> {
         self.ask_inbox(key, Op::Claim { room });
     }
 
+    /// Gives back the place of a room that was left; a guest has none.
     pub(super) fn release(&mut self, key: ConnKey, room: Arc<str>) {
         self.ask_inbox(key, Op::Release { room });
     }
