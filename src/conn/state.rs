@@ -175,3 +175,14 @@ impl Conn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand of these lie in one slab: a field more is a decision.
+    #[test]
+    fn a_connection_stays_small() {
+        assert!(size_of::<Conn>() <= 320, "{} bytes", size_of::<Conn>());
+    }
+}

@@ -80,6 +80,8 @@ pub struct Core<N: Notify> {
     pub(super) wheel: Wheel,
     /// Connections whose frames are gathered, with the moment their batch leaves; in that order.
     pub(super) batches: VecDeque<(u64, ConnKey)>,
+    /// The name of who has none.
+    pub(super) nobody: Arc<str>,
     pub(super) json: Option<Box<JsonScratch>>,
     pub(super) scratch: BytesMut,
     pub(super) counters: Writer,
@@ -118,6 +120,7 @@ impl<N: Notify> Core<N> {
             held_by_deliveries: Vec::new(),
             wheel: Wheel::new(now.mono_ms),
             batches: VecDeque::new(),
+            nobody: "".into(),
             json: Some(Box::default()),
             scratch: BytesMut::new(),
             counters,

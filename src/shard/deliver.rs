@@ -223,7 +223,13 @@ impl<N: Notify> Core<N> {
         let joined = Joined { channel, name, place, leaving: false };
         match of {
             Membership::Inbox => conn.inbox = Some(joined),
-            Membership::Room => conn.rooms.push(joined),
+            Membership::Room => {
+                if conn.rooms.is_empty() {
+                    // Most are in one room; a list grows to four at its first step otherwise.
+                    conn.rooms.reserve_exact(1);
+                }
+                conn.rooms.push(joined);
+            }
         }
     }
 

@@ -147,9 +147,15 @@ impl<N: Notify> Core<N> {
     }
 
     pub(super) fn ask(&mut self, key: ConnKey, home: usize, target: Target, op: Op) {
+        let nobody = self.nobody.clone();
         let Some(conn) = self.conn_mut(key) else { return };
-        let origin =
-            Origin { reply_to: ReplyTo::Connection(key), user: conn.name(), principal: conn.who.clone() };
+        // A guest is given a name when somebody is to see it, and not before.
+        let named = conn.who.is_some() || matches!(op, Op::Publish { .. });
+        let origin = Origin {
+            reply_to: ReplyTo::Connection(key),
+            user: if named { conn.name() } else { nobody },
+            principal: conn.who.clone(),
+        };
         self.send(home, Command { target, origin, op }, Some(key));
     }
 }

@@ -112,6 +112,7 @@ impl Plan {
                 presence_broadcast_limit: self.presence_limit,
             },
             credentials: Credentials {
+                api_keys: Vec::new(),
                 verifier: Verifier::new(None, None, None),
                 static_tokens: Vec::new(),
                 open: true,
