@@ -12,27 +12,21 @@ use crate::access::Policy;
 use crate::model::{ChannelName, Code, Op, Principal, RealmId, Refusal, Reply};
 use crate::telemetry::Registry;
 
+/// Who asks; `None`: somebody without a credential.
+pub type Who = Option<Arc<Principal>>;
+
 /// The shard a request came in on, as far as REST may use it.
 pub trait Backend {
     /// Asks a channel's home.
     ///
     /// # Errors
     /// When the server goes down before there is an answer.
-    fn ask(
-        &self,
-        name: ChannelName,
-        op: Op,
-        who: Option<Arc<Principal>>,
-    ) -> impl Future<Output = Result<Reply, Refusal>>;
+    fn ask(&self, name: ChannelName, op: Op, who: Who) -> impl Future<Output = Result<Reply, Refusal>>;
     /// Asks every shard and gathers the answers.
     ///
     /// # Errors
     /// When one shard does not answer in time.
-    fn ask_all(
-        &self,
-        op: Op,
-        who: Option<Arc<Principal>>,
-    ) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
+    fn ask_all(&self, op: Op, who: Who) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
     /// Checks a token.
     ///
     /// # Errors
@@ -82,7 +76,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// There is a credential, and it is not valid.
-    pub fn principal(&self, backend: &impl Backend) -> Result<Option<Arc<Principal>>, Refusal> {
+    pub fn principal(&self, backend: &impl Backend) -> Result<Who, Refusal> {
         if let Some(header) = self.headers.get(hyper::header::AUTHORIZATION) {
             return backend.identify(bearer(header).ok_or(INVALID_TOKEN)?).map(Some);
         }

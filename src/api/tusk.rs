@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::call::{Asked, Backend, Site, channel, tenant_of};
+use super::call::{Asked, Backend, Site, Who, channel, tenant_of};
 use super::routes::json_response;
 use crate::access::{Action, Asker, Channel, Verb};
 use crate::model::{Code, Dialect, Kind, Op, Principal, Refusal, Reply, RoomInfo, RoomSettings};
@@ -109,8 +109,6 @@ pub async fn create_room(
         _ => Err(Refusal::new(Code::Unavailable, "No answer")),
     }
 }
-
-type Who = Option<Arc<Principal>>;
 
 const fn on(verb: Verb, room: &str) -> Action<'_> {
     Action::On(verb, Channel::room(room))

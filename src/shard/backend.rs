@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_loop::Shard;
-use crate::api::Backend;
+use crate::api::{Backend, Who};
 use crate::model::{ChannelName, Code, Dialect, Op, Principal, Refusal, Reply, Target};
 
 /// How long a home may take to answer a REST call. Lanes are microseconds long: a home that needs longer is
@@ -14,7 +14,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const NO_ANSWER: Refusal = Refusal::new(Code::Unavailable, "a shard did not answer in time");
 
 impl Backend for Shard {
-    async fn ask(&self, name: ChannelName, op: Op, who: Option<Arc<Principal>>) -> Result<Reply, Refusal> {
+    async fn ask(&self, name: ChannelName, op: Op, who: Who) -> Result<Reply, Refusal> {
         let home = self.shared.home(&name);
         let answer = self.core.borrow_mut().call(home, Target::Named(name), op, who);
         match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
@@ -23,7 +23,7 @@ impl Backend for Shard {
         }
     }
 
-    async fn ask_all(&self, op: Op, who: Option<Arc<Principal>>) -> Result<Vec<Reply>, Refusal> {
+    async fn ask_all(&self, op: Op, who: Who) -> Result<Vec<Reply>, Refusal> {
         let answers: Vec<_> = (0..self.shared.shards)
             .map(|home| self.core.borrow_mut().call(home, Target::Shard, op.clone(), who.clone()))
             .collect();
