@@ -100,3 +100,13 @@ async fn nonsense_is_no_http() {
         assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 400"), "{said:?}");
     }
 }
+
+#[tokio::test]
+async fn a_head_begun_behind_another_request_has_no_more_time_than_one_alone() {
+    let server = TestServer::start("[server]\nheader_timeout = 0.2\nhttp_keep_alive = 60");
+    let mut raw = Raw::connect(server.address).await;
+    raw.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /hea").await;
+    assert_eq!(raw.response().await.status, 200);
+    // Its own limit is far below the one of an idle connection.
+    assert!(raw.ended().await.is_empty());
+}

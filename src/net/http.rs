@@ -68,8 +68,11 @@ where
 {
     let phase = Rc::new(Cell::new(Phase::Head(Instant::now())));
     let ticket = Rc::new(Cell::new(None));
-    let service = service_fn(|request| {
+    let half_head = Rc::new(Cell::new(false));
+    let service = service_fn(|request: Request<Incoming>| {
         phase.set(Phase::Working);
+        // Behind a body anything may follow; behind a head only the next one, and its time runs already.
+        let next_began = half_head.get() && hyper::body::Body::is_end_stream(request.body());
         let (phase, ticket) = (phase.clone(), ticket.clone());
         let answer = handle(request);
         Box::pin(async move {
@@ -80,11 +83,12 @@ where
                     response
                 }
             };
-            phase.set(Phase::Idle(Instant::now()));
+            let now = Instant::now();
+            phase.set(if next_began { Phase::Head(now) } else { Phase::Idle(now) });
             Ok::<_, Infallible>(response)
         })
     });
-    let io = TokioIo::new(Watched { socket, phase: phase.clone() });
+    let io = TokioIo::new(Watched { socket, phase: phase.clone(), half_head: half_head.clone() });
     let mut connection = http1::Builder::new()
         .max_buf_size(limits.max_header_bytes)
         .header_read_timeout(None)
@@ -153,6 +157,8 @@ enum Phase {
 struct Watched {
     socket: TcpStream,
     phase: Rc<Cell<Phase>>,
+    /// What came last did not end with the end of a head.
+    half_head: Rc<Cell<bool>>,
 }
 
 impl AsyncRead for Watched {
@@ -164,10 +170,11 @@ impl AsyncRead for Watched {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.socket).poll_read(cx, buffer);
-        if buffer.filled().len() > before
-            && let Phase::Idle(_) = this.phase.get()
-        {
-            this.phase.set(Phase::Head(Instant::now()));
+        if buffer.filled().len() > before {
+            this.half_head.set(!buffer.filled().ends_with(b"\r\n\r\n"));
+            if let Phase::Idle(_) = this.phase.get() {
+                this.phase.set(Phase::Head(Instant::now()));
+            }
         }
         result
     }
