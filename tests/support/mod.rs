@@ -14,7 +14,7 @@ pub use client::Client;
 pub use http::{Http, get};
 pub use process::Process;
 pub use raw::{Frame, Raw, close_payload, masked};
-pub use server::{TestServer, token};
+pub use server::{SECRET, TestServer, token};
 
 use std::future::Future;
 use std::time::Duration;

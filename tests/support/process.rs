@@ -15,6 +15,9 @@ pub struct Process {
     /// Kept open: a server that cannot write its log would fail.
     log: Lines<BufReader<ChildStderr>>,
     pub address: SocketAddr,
+    lines: Vec<String>,
+    /// Its working folder.
+    pub folder: std::path::PathBuf,
 }
 
 impl Process {
@@ -23,25 +26,28 @@ impl Process {
         let folder = tempfolder();
         std::fs::write(folder.join("lanecast.toml"), settings).expect("is written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_lanecast"))
-            .args(["--listen", "127.0.0.1:0", "--data-dir", "none", "--log-level", "error"])
+            .args(["--listen", "127.0.0.1:0", "--data-dir", "none"])
+            .args(if flags.contains(&"--log-level") { &[][..] } else { &["--log-level", "error"] })
             .args(["--config", "lanecast.toml"])
             .args(flags)
-            .current_dir(folder)
+            .current_dir(&folder)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut lines = Vec::new();
         let address = soon("the ready line", async {
             loop {
                 let line = log.next_line().await.expect("UTF-8").expect("not ended");
+                lines.push(line.clone());
                 if let Some(addresses) = line.strip_prefix("lanecast ready on ") {
                     return addresses.parse().expect("one address");
                 }
             }
         })
         .await;
-        Self { child, log, address }
+        Self { child, log, lines, folder, address }
     }
 
     fn pid(&self) -> Pid {
@@ -58,6 +64,17 @@ impl Process {
 
     pub fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).expect("runs");
+    }
+
+    /// All that it wrote to stderr until its end.
+    pub async fn whole_log(mut self) -> String {
+        soon("the end of the log", async {
+            while let Some(line) = self.log.next_line().await.expect("UTF-8") {
+                self.lines.push(line);
+            }
+        })
+        .await;
+        self.lines.join("\n")
     }
 
     /// Waits for its end; the exit code.

@@ -11,7 +11,7 @@ use toml::Table;
 use super::{Client, Raw, get, soon};
 
 /// The secret of tokens where a test needs none of its own.
-const SECRET: &str = "only-for-tests-0123456789abcdefghijklmnopqrstuv";
+pub const SECRET: &str = "only-for-tests-0123456789abcdefghijklmnopqrstuv";
 
 /// Ends when it is dropped.
 pub struct TestServer {
