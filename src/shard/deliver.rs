@@ -26,7 +26,7 @@ pub(super) struct Queueing<'a> {
 impl Queueing<'_> {
     /// Queues one frame; a connection that is over its limit is noted for closing. Returns whether it was queued.
     #[inline]
-    pub fn push(&mut self, conn: &mut Conn, frame: Frame) -> bool {
+    pub fn push(&mut self, conn: &mut Conn, frame: &Frame) -> bool {
         if !conn.is_open() || conn.overflowed {
             return false;
         }
@@ -39,10 +39,10 @@ impl Queueing<'_> {
 
     /// A full outbox may only want a flush: its socket gets the chance before the connection is called slow.
     #[cold]
-    fn push_after_write(&mut self, conn: &mut Conn, frame: Frame) -> bool {
+    fn push_after_write(&mut self, conn: &mut Conn, frame: &Frame) -> bool {
         if conn.pace.blocked_since == 0 {
             write_out(conn, self.pool, FLUSH_FRAMES_MAX, &mut self.written);
-            if conn.outbox.push(frame, self.limit, self.pool) == Push::Queued {
+            if conn.outbox.push(frame.clone(), self.limit, self.pool) == Push::Queued {
                 self.mark(conn);
                 return true;
             }
@@ -104,7 +104,7 @@ impl<N: Notify> Core<N> {
             if exclude == Some(conn.key) {
                 continue;
             }
-            queued += u64::from(queueing.push(conn, frame.clone()));
+            queued += u64::from(queueing.push(conn, frame));
         }
         let written = queueing.written;
         self.count(written);
@@ -127,7 +127,7 @@ impl<N: Notify> Core<N> {
                 continue;
             }
             if let Some(frame) = frames.get(conn.variant) {
-                queued += u64::from(queueing.push(conn, frame.clone()));
+                queued += u64::from(queueing.push(conn, frame));
             }
         }
         let written = queueing.written;
@@ -135,18 +135,16 @@ impl<N: Notify> Core<N> {
         self.counters.deliveries.add(queued);
     }
 
-    /// Queues a frame for one connection; what its dialect has no words for is left unsaid.
+    /// Queues a text frame for one connection.
     pub(super) fn say(&mut self, key: ConnKey, write: impl FnOnce(&mut bytes::BytesMut)) {
         let frame = text_frame(&mut self.scratch, write);
-        if !frame.is_empty() {
-            self.push(key, Rc::new(frame));
-        }
+        self.push(key, Rc::new(frame));
     }
 
     pub(super) fn push(&mut self, key: ConnKey, frame: Frame) {
         let (conns, _, mut queueing) = self.queueing();
         let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key) else { return };
-        if queueing.push(conn, frame) {
+        if queueing.push(conn, &frame) {
             self.counters.deliveries.inc();
         }
     }
@@ -209,7 +207,8 @@ impl<N: Notify> Core<N> {
         }
     }
 
-    fn say_reply(&mut self, key: ConnKey, dialect: crate::model::Dialect, reply: &Reply) {
+    /// Queues a reply for one connection; what its dialect has no words for is left unsaid.
+    pub(super) fn say_reply(&mut self, key: ConnKey, dialect: crate::model::Dialect, reply: &Reply) {
         let mut said = false;
         let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_reply(dialect, reply, out));
         if said {
@@ -273,11 +272,11 @@ mod tests {
             written: Default::default(),
         };
         let frame = |len| Rc::new(bytes::Bytes::from(vec![0; len]));
-        assert!(queueing.push(&mut conn, frame(40)));
-        assert!(!queueing.push(&mut conn, frame(20)));
-        assert!(!queueing.push(&mut conn, frame(5)), "it would fit");
+        assert!(queueing.push(&mut conn, &frame(40)));
+        assert!(!queueing.push(&mut conn, &frame(20)));
+        assert!(!queueing.push(&mut conn, &frame(5)), "it would fit");
         assert_eq!(conn.outbox.drain(queueing.pool).len(), 1);
-        assert!(!queueing.push(&mut conn, frame(5)), "into the empty outbox");
+        assert!(!queueing.push(&mut conn, &frame(5)), "into the empty outbox");
         assert_eq!((dirty, overflowing), (vec![0], vec![key]), "noted once");
     }
 }

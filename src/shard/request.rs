@@ -152,9 +152,7 @@ impl<N: Notify> Core<N> {
             // A member that joins again is told again, and nobody else is.
             let reply = Reply::Joined { channel: joined.channel, room: joined.name.clone() };
             let dialect = conn.variant.dialect;
-            self.say(key, |out| {
-                crate::dialect::encode_reply(dialect, &reply, out);
-            });
+            self.say_reply(key, dialect, &reply);
             return Ok(());
         }
         let (room, password) = (Arc::from(room), password.map(Arc::from));

@@ -1,7 +1,5 @@
 //! What all shards read and none changes: rules, keys, the extensions, the clock.
 
-use std::sync::Arc;
-
 use crate::access::Policy;
 use crate::auth::Credentials;
 use crate::channel::HomeLimits;
@@ -58,9 +56,5 @@ impl Shared {
     /// Which dialects speak in which realm.
     pub fn speakers(&self) -> Vec<(RealmId, Dialect)> {
         self.rules.iter().filter(|r| r.dialect != Dialect::Echo).map(|r| (r.realm, r.dialect)).collect()
-    }
-
-    pub fn default_tenant() -> Arc<str> {
-        crate::model::Principal::DEFAULT_TENANT.into()
     }
 }
