@@ -51,6 +51,33 @@ impl<'t, 'a> Fields<'t, 'a> {
         self.typed(name, "a whole number, 0 or more", |value| value.as_u64()?.try_into().ok())
     }
 
+    /// An array of strings, of at most [`MAX_ITEMS`](super::MAX_ITEMS) that are each a name.
+    pub fn names(self, name: &str) -> Result<Option<Vec<&'a str>>, Refusal> {
+        let what = format!("an array of strings of 1 to {} bytes", super::MAX_NAME_BYTES);
+        let read = |value: Value<'t, 'a>| {
+            let items = value.as_array()?;
+            let each = items.iter().map(|v| v.into_string());
+            let fits = |item: &&str| (1..=super::MAX_NAME_BYTES).contains(&item.len());
+            each.map(|item| item.filter(fits)).collect::<Option<Vec<_>>>()
+        };
+        match self.typed(name, &what, read)? {
+            Some(items) if items.len() > super::MAX_ITEMS => {
+                let said = format!(
+                    "Field \"{name}\" has {} items, at most {} are allowed",
+                    items.len(),
+                    super::MAX_ITEMS
+                );
+                Err(Refusal::with(Code::TooLarge, said))
+            }
+            items => Ok(items),
+        }
+    }
+
+    /// Whether there is a field of that name which is not `null`.
+    pub fn has(self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     /// An object within this one.
     pub fn object(self, name: &str) -> Result<Option<Self>, Refusal> {
         self.typed(name, "an object", Self::new)
@@ -88,6 +115,10 @@ mod tests {
             for name in ["string", "yes", "zero", "list"] {
                 assert_eq!(f.object(name).err().unwrap().text, format!("Field \"{name}\" must be an object"));
             }
+            for name in ["string", "yes", "zero", "list", "inner"] {
+                assert!(f.names(name).unwrap_err().text.starts_with("Field \""), "{name}");
+            }
+            assert!(f.has("string") && f.has("no") && !f.has("null") && !f.has("gone") && !f.has("absent"));
             for name in ["null", "absent", "gone"] {
                 assert!(f.text(name).unwrap().is_none() && f.flag(name).unwrap().is_none());
                 assert!(f.count(name).unwrap().is_none() && f.object(name).unwrap().is_none());

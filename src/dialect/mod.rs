@@ -1,61 +1,179 @@
 //! The wire languages: pure translators between the bytes of a frame and the core's words. No IO, no clock.
 
+pub mod aegisx;
+mod escape;
 mod fields;
+pub mod gator;
+pub mod nexus;
+mod object;
+mod raw;
 mod request;
+mod saying;
 mod scratch;
+pub mod sge;
 pub mod tusk;
 
 use bytes::BytesMut;
 
 pub use fields::Fields;
-pub use request::Request;
+pub use request::{Heard, Order, Reader, Request, Speech};
+pub use saying::{About, Aside, Saying, Stats};
 pub use scratch::JsonScratch;
 
-use crate::model::{Dialect, Event, Reply};
+use crate::model::{Code, Dialect, Event, Kind, Refusal};
+
+/// Bytes of a channel's name, a user's id or a room's password. Names are repeated in every frame, and
+/// 256 bytes are more than any document shows. Longer: refused, [`Code::TooLarge`].
+pub const MAX_NAME_BYTES: usize = 256;
+
+/// Items of a list in one message: users asked for, mentions, types of notifications, groups of a contact.
+/// More: refused, [`Code::TooLarge`].
+pub const MAX_ITEMS: usize = 100;
+
+/// Characters of an unknown type that are said back.
+const MAX_KIND_CHARS: usize = 64;
+
+/// What is no message of the dialect's form.
+pub const MALFORMED: Refusal = Refusal::new(Code::Malformed, "Invalid message format");
+
+/// How much a message may have. 0 means no limit in each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Tusk's, in bytes.
+    pub tusk: tusk::Limits,
+    /// Unicode code points of a message's content, in dialects that count them (GAT-50, NEX-74).
+    pub max_content: usize,
+}
+
+/// Reads one text message. `text` is clobbered: strings are unescaped in place, and the request borrows them.
+/// `original` is a buffer of the caller's for dialects that relay JSON as it was; what is in it is overwritten.
+///
+/// Refusals leave the connection as it is; their text is what the client is told. A lone surrogate escape
+/// (`\ud800`), an integer beyond 64 bits or nesting deeper than 64 levels is malformed, though `JSON.parse`
+/// takes them.
+pub fn decode<'a>(
+    dialect: Dialect,
+    text: &'a mut [u8],
+    original: &'a mut Vec<u8>,
+    scratch: &mut JsonScratch,
+    limits: &Limits,
+) -> Heard<'a> {
+    match dialect {
+        Dialect::Sge => sge::decode(text, original, scratch),
+        Dialect::Nexus => nexus::decode(text, original, scratch, limits.max_content).into(),
+        Dialect::Gator => gator::decode(text, scratch, limits.max_content).into(),
+        Dialect::Aegisx => aegisx::decode(text, original, scratch).into(),
+        Dialect::Tusk => tusk::decode(text, scratch, &limits.tusk).into(),
+        Dialect::Echo => Err(MALFORMED).into(),
+    }
+}
 
 /// Appends the text of `event` as `dialect` says it.
 ///
 /// `false`: this dialect has no words for it, and nothing was written.
 pub fn encode_event(dialect: Dialect, event: &Event, out: &mut BytesMut) -> bool {
-    match dialect {
-        Dialect::Tusk => tusk::encode_event(event, out),
+    match (dialect, event) {
+        (_, Event::Custom { dialect: of, json }) => {
+            if *of == dialect {
+                out.extend_from_slice(json.as_bytes());
+            }
+            *of == dialect
+        }
+        (Dialect::Sge, event) => sge::encode_event(event, out),
+        (Dialect::Nexus, event) => nexus::encode_event(event, out),
+        (Dialect::Gator, event) => gator::encode_event(event, out),
+        (Dialect::Aegisx, event) => aegisx::encode_event(event, out),
+        (Dialect::Tusk, event) => tusk::encode_event(event, out),
         // It repeats what clients say and tells them nothing of its own.
+        (Dialect::Echo, _) => false,
+    }
+}
+
+/// Appends what one connection is told, as `dialect` says it.
+///
+/// `false`: this dialect has no words for it, and nothing was written.
+pub fn encode_saying(dialect: Dialect, saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut) -> bool {
+    match dialect {
+        Dialect::Sge => sge::encode_saying(saying, aside, out),
+        Dialect::Nexus => nexus::encode_saying(saying, aside, out),
+        Dialect::Gator => gator::encode_saying(saying, aside, out),
+        Dialect::Aegisx => aegisx::encode_saying(saying, aside, out),
+        Dialect::Tusk => tusk::encode_saying(saying, aside, out),
         Dialect::Echo => false,
     }
 }
 
-/// Appends the text of `reply` as `dialect` says it.
-///
-/// `false`: this dialect has no words for it, and nothing was written.
-pub fn encode_reply(dialect: Dialect, reply: &Reply, out: &mut BytesMut) -> bool {
+/// The member of a message that says what kind it is.
+pub const fn discriminator(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::Tusk => tusk::encode_reply(reply, out),
-        Dialect::Echo => false,
+        Dialect::Nexus => "event_type",
+        _ => "type",
     }
+}
+
+/// What `dialect` calls a channel, for figures shown to administrators.
+pub fn channel_name(dialect: Dialect, kind: Kind, id: &str) -> String {
+    match (dialect, kind) {
+        (Dialect::Aegisx, Kind::Room) => format!("public:{id}"),
+        (Dialect::Sge, Kind::Room) => format!("group:{id}"),
+        (_, Kind::Presence) => format!("presence:{id}"),
+        (_, Kind::User) => format!("user:{id}"),
+        (_, Kind::Room | Kind::Topic) => id.to_owned(),
+    }
+}
+
+/// The refusal of a kind that nobody handles.
+pub fn unknown_type(kind: &str) -> Refusal {
+    let shown: String = kind.chars().take(MAX_KIND_CHARS).collect();
+    Refusal::with(Code::UnknownType, format!("Unknown message type: {shown}"))
+}
+
+/// A name of a channel or user in a field; empty counts as absent.
+///
+/// # Errors
+/// It is no string, or longer than [`MAX_NAME_BYTES`].
+pub(crate) fn name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<Option<&'a str>, Refusal> {
+    match message.text(field)?.filter(|name| !name.is_empty()) {
+        Some(name) if name.len() > MAX_NAME_BYTES => Err(too_long(field, name.len())),
+        name => Ok(name),
+    }
+}
+
+/// The refusal of a field that is longer than [`MAX_NAME_BYTES`].
+pub(crate) fn too_long(field: &str, len: usize) -> Refusal {
+    let said = format!("Field \"{field}\" has {len} bytes, at most {MAX_NAME_BYTES} are allowed");
+    Refusal::with(Code::TooLarge, said)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{MessageId, Status};
+    use crate::model::{Cause, MessageId, Presence, Status};
+
+    fn presence() -> Event {
+        let user = "u".into();
+        let presence =
+            Presence { user, status: Status::Online, message: None, location: None, at_ms: 0 };
+        Event::Presence { presence, cause: Cause::Came }
+    }
 
     #[test]
     fn echo_has_no_words_and_writes_nothing() {
         let mut out = BytesMut::from("before");
-        let event = Event::Presence { user: "u".into(), status: Status::Online, at_ms: 0 };
-        assert!(!encode_event(Dialect::Echo, &event, &mut out));
-        assert!(!encode_reply(Dialect::Echo, &Reply::Delivered { id: MessageId(1) }, &mut out));
+        let aside = Aside { tag: None, at_ms: 0 };
+        let saying = Saying::Delivered { id: MessageId::random(1), room: None, at_ms: 0 };
+        assert!(!encode_event(Dialect::Echo, &presence(), &mut out));
+        assert!(!encode_saying(Dialect::Echo, &saying, &aside, &mut out));
         assert_eq!(&out[..], b"before");
     }
 
     #[test]
-    fn tusk_is_found() {
-        let mut out = BytesMut::new();
-        let event = Event::Presence { user: "u".into(), status: Status::Online, at_ms: 0 };
-        assert!(encode_event(Dialect::Tusk, &event, &mut out) && !out.is_empty());
-        out.clear();
-        assert!(
-            encode_reply(Dialect::Tusk, &Reply::Delivered { id: MessageId(1) }, &mut out) && !out.is_empty()
-        );
+    fn a_frame_made_for_one_dialect_is_told_to_no_other() {
+        let event = Event::Custom { dialect: Dialect::Gator, json: "{}".into() };
+        for dialect in Dialect::ALL {
+            let mut out = BytesMut::new();
+            let said = encode_event(dialect, &event, &mut out);
+            assert_eq!((said, out.len()), if dialect == Dialect::Gator { (true, 2) } else { (false, 0) });
+        }
     }
 }

@@ -12,10 +12,14 @@ pub struct RealmId(pub u8);
 /// What a channel is for; channels of different kinds never meet, whatever their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Members talk: a Tusk room.
+    /// Members talk: a room, a conversation, a group, a public channel.
     Room,
+    /// Some publish and some listen, and nobody is told who they are.
+    Topic,
     /// One user: its devices are the subscribers, its presence and its pending messages live here.
     User,
+    /// Whoever wants to know how a user is. At home where its user is.
+    Presence,
 }
 
 /// Realm, tenant, kind and id. A key without realm and tenant is not a key.
@@ -33,7 +37,11 @@ impl ChannelName {
     pub fn home(&self, seed: u64, shards: usize) -> usize {
         let mut hasher = FxHasher::default();
         seed.hash(&mut hasher);
-        self.hash(&mut hasher);
+        self.realm.hash(&mut hasher);
+        self.tenant.hash(&mut hasher);
+        // A user's home tells those who watch it.
+        if self.kind == Kind::Presence { Kind::User } else { self.kind }.hash(&mut hasher);
+        self.id.hash(&mut hasher);
         // The high bits of this hash are the well-mixed ones.
         ((u128::from(hasher.finish()) * shards as u128) >> 64) as usize
     }
@@ -61,6 +69,15 @@ mod tests {
             }
             let fair = 8000 / shards;
             assert!(count.iter().all(|c| *c > fair * 8 / 10 && *c < fair * 12 / 10), "{count:?}");
+        }
+    }
+
+    #[test]
+    fn those_who_watch_a_user_are_at_home_where_it_is() {
+        for n in 0..100 {
+            let user = ChannelName { kind: Kind::User, ..room(n) };
+            let watchers = ChannelName { kind: Kind::Presence, ..room(n) };
+            assert_eq!(user.home(7, 13), watchers.home(7, 13));
         }
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    ChannelId, ChannelName, ConnKey, Event, MessageId, Principal, ReplyTo, RoomSettings, Status, Variant,
+    ChannelId, ChannelName, ConnKey, Contact, Detail, Dialect, Event, MessageId, Notification, Principal,
+    RealmId, ReplyTo, RoomSettings, Showing, Variant,
 };
 
 /// Which channel is meant: a member knows its place, everybody else its name.
@@ -23,6 +24,8 @@ pub struct Origin {
     pub user: Arc<str>,
     /// `None` for a guest.
     pub principal: Option<Arc<Principal>>,
+    /// What the client calls this request, as JSON; its answer says it back (SGE-10).
+    pub tag: Option<Arc<str>>,
 }
 
 /// One request to one home.
@@ -40,32 +43,78 @@ pub enum Op {
     Join {
         variant: Variant,
         password: Option<Arc<str>>,
+        manner: JoinManner,
+        username: Option<Arc<str>>,
     },
     /// Stop being one. Sent for every membership when a connection ends (`quiet`: nobody waits for an answer).
     Leave {
         variant: Variant,
         quiet: bool,
+        username: Option<Arc<str>>,
     },
     /// Say something; `member` is the sender's own shard's word for it.
     Publish {
         text: Box<str>,
+        detail: Option<Box<Detail>>,
         member: bool,
+        /// Whether the sending connection hears it too (A: AEG-49 does not).
+        echo: bool,
+        /// Whether the sender is told that somebody else heard it (NEX-23).
+        confirm: bool,
     },
-    /// Hand a ready event to all members but the one excluded (extensions).
+    /// Somebody writes, or stopped. Counts as stopped after so many milliseconds.
+    Typing {
+        on: bool,
+        username: Option<Arc<str>>,
+        for_ms: u64,
+    },
+    /// The asker has read that message.
+    Read {
+        message: MessageId,
+    },
+    /// The author gives that message another text.
+    Edit {
+        message: MessageId,
+        text: Box<str>,
+    },
+    /// The author takes that message back.
+    Delete {
+        message: MessageId,
+    },
+    /// Hand a ready event to all members but the one excluded.
     Announce {
         event: Event,
         exclude: Option<ConnKey>,
+    },
+    /// Hand a ready event to everybody of a realm: of one tenant, or of all.
+    AnnounceAll {
+        realm: RealmId,
+        tenant: Option<Arc<str>>,
+        event: Event,
     },
     /// Make a room that stays when it is empty.
     CreateRoom {
         settings: RoomSettings,
     },
     DescribeRoom,
+    /// Who is in a room.
+    ListMembers,
     /// Asks whether the shard is there.
     Probe,
     ListRooms {
-        realm: super::RealmId,
+        realm: RealmId,
         tenant: Arc<str>,
+    },
+    /// Users of a realm's tenant: those online, or, when some are named, what is known of each of them.
+    ListUsers {
+        realm: RealmId,
+        tenant: Arc<str>,
+        of: Option<Arc<[Arc<str>]>>,
+    },
+    /// Channels with connections of a dialect, and how many.
+    CountMembers {
+        realm: RealmId,
+        dialect: Dialect,
     },
     /// A device of the user is there; `rooms` are those it is in already.
     Attach {
@@ -85,15 +134,57 @@ pub enum Op {
     Release {
         room: Arc<str>,
     },
-    SetPresence {
-        status: Status,
+    /// Take one message of the user's sliding window, before saying something.
+    Grant {
+        limit: u32,
+        window_ms: u64,
     },
-    /// A message for the user whose channel this is.
+    SetPresence {
+        showing: Showing,
+    },
+    /// How the user was, newest first (SGE-48).
+    PresenceHistory,
+    /// A message for the user whose channel this is; `echo`: the sender's devices are told too (SGE-23).
     SendDirect {
         text: Box<str>,
+        detail: Option<Box<Detail>>,
+        echo: bool,
+    },
+    /// Something a room said while the user was away: kept, or told if it is back.
+    Keep {
+        event: Box<Event>,
+    },
+    /// Tell the user something.
+    Notify {
+        notification: Arc<Notification>,
+    },
+    NotificationRead {
+        id: MessageId,
+    },
+    /// `None`: all.
+    NotificationClear {
+        id: Option<MessageId>,
     },
     /// The user has that message.
     Acknowledge {
         id: MessageId,
     },
+    RosterGet,
+    RosterUpdate {
+        contact: Contact,
+    },
+    RosterRemove {
+        user: Arc<str>,
+    },
+}
+
+/// How somebody becomes a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinManner {
+    /// The others are told (T1).
+    Open,
+    /// By speaking: nobody is told, and the user stays one of the conversation when it is away (NEX-26).
+    Standing,
+    /// Nobody is told.
+    Quiet,
 }

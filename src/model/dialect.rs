@@ -6,20 +6,33 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Dialect {
+    Sge,
+    Nexus,
+    Gator,
+    Aegisx,
     Tusk,
     Echo,
 }
 
 impl Dialect {
     /// Every dialect, in the order of [`Dialect::index`].
-    pub const ALL: [Self; 2] = [Self::Tusk, Self::Echo];
+    pub const ALL: [Self; 6] = [Self::Sge, Self::Nexus, Self::Gator, Self::Aegisx, Self::Tusk, Self::Echo];
 
     /// The name in flags, configuration and metrics.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Sge => "sge",
+            Self::Nexus => "nexus",
+            Self::Gator => "gator",
+            Self::Aegisx => "aegisx",
             Self::Tusk => "tusk",
             Self::Echo => "echo",
         }
+    }
+
+    /// The dialect of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
     }
 
     /// A dense small number.

@@ -2,22 +2,50 @@
 
 use std::sync::Arc;
 
-use super::{Dialect, MessageId, Status};
+use super::{Cause, Dialect, Message, MessageId, Notification, Presence, Status};
 
-/// Something that happened in a channel or a realm. Text is as it was sent: what a dialect has to
-/// escape, its encoder escapes.
+/// Something that happened in a channel or a realm. A dialect that has no words for one is told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody spoke in a room.
-    Message { room: Arc<str>, from: Arc<str>, text: Box<str>, at_ms: u64 },
-    /// Somebody became a member.
-    Joined { room: Arc<str>, user: Arc<str> },
-    /// A member is gone.
-    Left { room: Arc<str>, user: Arc<str> },
-    /// A user's availability changed.
-    Presence { user: Arc<str>, status: Status, at_ms: u64 },
+    /// Somebody spoke in a channel.
+    Message(Message),
     /// A message for one user, whichever device.
-    Direct { id: MessageId, from: Arc<str>, text: Box<str>, at_ms: u64 },
-    /// A frame that an extension made for one dialect; the others have no words for it.
+    Direct(Message),
+    /// Somebody became a member. `username` is what they call themselves.
+    Joined { room: Arc<str>, user: Arc<str>, username: Option<Arc<str>>, at_ms: u64 },
+    /// A member is gone.
+    Left { room: Arc<str>, user: Arc<str>, username: Option<Arc<str>>, at_ms: u64 },
+    /// A user's availability changed.
+    Presence { presence: Presence, cause: Cause },
+    /// Follows [`Event::Presence`] when the user itself chose another status (ruling N12).
+    StatusChanged { user: Arc<str>, status: Status, at_ms: u64 },
+    /// Somebody writes, or stopped. `room`: those in it are told; `None`: the user `to` is.
+    Typing(Typing),
+    /// A member has read a message.
+    Read { room: Arc<str>, message: MessageId, user: Arc<str>, at_ms: u64 },
+    /// The author gave a message another text.
+    Edited { room: Arc<str>, message: MessageId, user: Arc<str>, text: Box<str>, at_ms: u64 },
+    /// The author took a message back.
+    Deleted { room: Arc<str>, message: MessageId, user: Arc<str>, at_ms: u64 },
+    /// A user, or everybody, is told something.
+    Notification(Arc<Notification>),
+    /// A user has seen a notification on one of its devices.
+    NotificationRead { id: MessageId, at_ms: u64 },
+    /// A user threw away one notification, or all.
+    NotificationCleared { id: Option<MessageId>, at_ms: u64 },
+    /// A frame made for one dialect; the others have no words for it.
     Custom { dialect: Dialect, json: Box<str> },
+}
+
+/// What is told of somebody who writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typing {
+    /// The room it is written in; `None`: it is written to `to`.
+    pub room: Option<Arc<str>>,
+    /// The user it is written to; empty in a room.
+    pub to: Arc<str>,
+    pub user: Arc<str>,
+    pub username: Option<Arc<str>>,
+    pub on: bool,
+    pub at_ms: u64,
 }

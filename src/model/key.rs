@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 /// A connection: the shard it lives on, its place in that shard's slab, and how many connections
 /// held the place before, so that a late reply can never reach a stranger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +20,23 @@ impl ConnKey {
     }
 }
 
+impl ConnKey {
+    /// The id that clients and other systems know it by (AEG-27). `seed` is drawn at boot. No two open
+    /// connections share one; a later connection may have it again once 65,536 others held its place.
+    pub fn uuid(self, seed: u64) -> Uuid {
+        let high = mixed(self.id() ^ seed);
+        let low = mixed(self.id().wrapping_add(seed.rotate_left(32)) ^ high);
+        MessageId::random((u128::from(high) << 64) | u128::from(low)).0
+    }
+}
+
+/// A bijection that spreads every bit over all (the finalizer of SplitMix64).
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
 impl fmt::Display for ConnKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.id())
@@ -32,29 +51,26 @@ pub struct ChannelId {
     pub index: u32,
 }
 
-/// A message that can be acknowledged: unique within the process's life.
+/// A message, notification or connection as clients see it: a random UUID (RFC 9562 section 5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(pub u64);
+pub struct MessageId(pub Uuid);
 
 impl MessageId {
-    /// Numbers of one home never meet those of another.
-    pub fn new(home: u16, count: u64) -> Self {
-        Self((u64::from(home) << 48) | (count & 0xffff_ffff_ffff))
+    /// Of 128 random bits.
+    pub fn random(bits: u128) -> Self {
+        Self(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid())
     }
 
     /// Reads what [`fmt::Display`] wrote; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('m')?;
-        if digits.is_empty() || digits.len() > 16 || digits.starts_with('+') {
-            return None;
-        }
-        u64::from_str_radix(digits, 16).ok().map(Self)
+        // Other notations of the same id are none that the server gave out.
+        (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
     }
 }
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "m{:x}", self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -64,11 +80,28 @@ mod tests {
 
     #[test]
     fn a_message_id_reads_back_and_nothing_else_does() {
-        for id in [MessageId::new(0, 0), MessageId::new(7, 42), MessageId::new(u16::MAX, u64::MAX)] {
+        for bits in [0, 1, 42 << 64, u128::MAX] {
+            let id = MessageId::random(bits);
             assert_eq!(MessageId::parse(&id.to_string()), Some(id));
+            assert_eq!(id.0.get_version_num(), 4);
         }
-        for text in ["", "m", "x1", "m+1", "mzz", "m00000000000000001"] {
+        for text in ["", "m", "{67e55044-10b1-426f-9247-bb680e5fe0c8}", "67e5504410b1426f9247bb680e5fe0c8"] {
             assert_eq!(MessageId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_ids_of_connections_differ_by_key_and_by_process() {
+        let key = ConnKey { shard: 1, generation: 2, index: 3 };
+        let ids = [
+            key.uuid(7),
+            key.uuid(8),
+            ConnKey { generation: 3, ..key }.uuid(7),
+            ConnKey { index: 4, ..key }.uuid(7),
+        ];
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(id.get_version_num(), 4);
+            assert!(!ids[..n].contains(id));
         }
     }
 }

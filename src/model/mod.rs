@@ -1,5 +1,6 @@
 //! The core's own words. No dialect's wire shapes, no IO, no clock.
 
+mod address;
 mod channel;
 mod close;
 mod command;
@@ -7,21 +8,28 @@ mod dialect;
 mod event;
 mod glob;
 mod key;
+mod message;
+mod notification;
 mod presence;
 mod principal;
 mod refusal;
 mod reply;
 mod room;
+mod roster;
 
+pub use address::Address;
 pub use channel::{ChannelName, Kind, RealmId};
 pub use close::CloseReason;
-pub use command::{Command, Op, Origin, Target};
+pub use command::{Command, JoinManner, Op, Origin, Target};
 pub use dialect::{Dialect, Variant};
-pub use event::Event;
+pub use event::{Event, Typing};
 pub use glob::{Glob, GlobTooLong};
 pub use key::{ChannelId, ConnKey, MessageId};
-pub use presence::Status;
+pub use message::{Detail, Manner, Message, Verbatim};
+pub use notification::{Notification, Priority};
+pub use presence::{Cause, Presence, Showing, Status};
 pub use principal::Principal;
 pub use refusal::{Code, Refusal};
-pub use reply::{Reply, ReplyTo};
+pub use reply::{Follow, MemberCount, Reply, ReplyTo};
 pub use room::{RoomInfo, RoomSettings};
+pub use roster::Contact;

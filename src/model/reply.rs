@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ChannelId, ConnKey, Event, MessageId, Refusal, RoomInfo};
+use super::{ChannelId, ConnKey, Contact, Event, Kind, MessageId, Presence, Refusal, RoomInfo};
 
 /// Where a reply goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,10 @@ pub enum ReplyTo {
         ticket: u32,
         generation: u32,
     },
+    /// Nobody waits; what the command leads to is done by that shard.
+    Nobody {
+        shard: u16,
+    },
 }
 
 impl ReplyTo {
@@ -21,7 +25,7 @@ impl ReplyTo {
     pub fn shard(self) -> u16 {
         match self {
             Self::Connection(key) => key.shard,
-            Self::Call { shard, .. } => shard,
+            Self::Call { shard, .. } | Self::Nobody { shard } => shard,
         }
     }
 
@@ -29,7 +33,7 @@ impl ReplyTo {
     pub fn connection(self) -> Option<ConnKey> {
         match self {
             Self::Connection(key) => Some(key),
-            Self::Call { .. } => None,
+            Self::Call { .. } | Self::Nobody { .. } => None,
         }
     }
 }
@@ -39,38 +43,63 @@ impl ReplyTo {
 pub enum Reply {
     Joined {
         channel: ChannelId,
-        room: Arc<str>,
+        kind: Kind,
+        id: Arc<str>,
     },
     Left {
-        room: Arc<str>,
+        kind: Kind,
+        id: Arc<str>,
     },
-    /// The user's channel knows this device now; `over` are rooms for which the user has no place left.
+    /// The user's channel knows this device now; `over` are rooms for which the user has no place left,
+    /// `follow` are channels that the device becomes a member of by itself.
     Attached {
         channel: ChannelId,
         over: Vec<Arc<str>>,
+        follow: Vec<Follow>,
     },
     Claimed {
         room: Arc<str>,
     },
+    /// The window had room for one message more.
+    Granted,
     /// The room exists now; `created` is false when it did before and nothing was changed.
     Room {
         info: RoomInfo,
         created: bool,
     },
     Rooms(Vec<RoomInfo>),
+    /// Who is in a room, each once; `total` says how many when not all are named.
+    Members {
+        users: Vec<Arc<str>>,
+        total: usize,
+    },
+    /// Users that one shard knows; `total` says how many are online when not all are named.
+    Users {
+        users: Vec<Presence>,
+        total: usize,
+    },
+    Counts(Vec<MemberCount>),
     /// The message is on its way, or waits for the user's next connection.
     Sent {
         to: Arc<str>,
         id: MessageId,
         queued: bool,
     },
-    /// A message sent earlier has reached its user.
+    /// A message sent earlier has reached its user, or somebody in the `room` it was said in.
     Delivered {
         id: MessageId,
+        room: Option<Arc<str>>,
+        at_ms: u64,
     },
+    /// The user was told at once, or will be when it comes.
+    Notified {
+        delivered: bool,
+    },
+    Presences(Vec<Presence>),
+    Roster(Vec<Contact>),
     /// Nothing was done; the connection goes on.
     Refused(Refusal),
-    /// The same for a verb whose answer the connection waits for (join, claim): told apart, because an
+    /// The same for a verb whose answer the connection waits for (join, claim, grant): told apart, because an
     /// answer to something it did not wait for may come in between.
     Denied(Refusal),
     /// The connection is to tell this to its rooms and its own user: too many are online to tell all.
@@ -79,4 +108,21 @@ pub enum Reply {
     },
     /// Done, and the dialect has nothing to say about it.
     Done,
+}
+
+/// A channel that a device follows because its user does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// A conversation its user is one of.
+    Room(Arc<str>),
+    /// How a contact of its user is.
+    Presence(Arc<str>),
+}
+
+/// How many connections of one dialect are in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberCount {
+    pub kind: Kind,
+    pub id: Arc<str>,
+    pub connections: usize,
 }

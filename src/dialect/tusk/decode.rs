@@ -2,23 +2,15 @@
 //!
 //! The sentences are those of the document's own server where it has one (ruling T1); others name the field.
 
-use super::escape::{HTML_GROWTH_MAX, html_len};
+use crate::dialect::escape::{HTML_GROWTH_MAX, html_len};
 use crate::dialect::fields::{Fields, must_be};
-use crate::dialect::{JsonScratch, Request};
-use crate::model::{Code, MessageId, Refusal, RoomSettings, Status};
+use crate::dialect::{JsonScratch, MALFORMED, MAX_NAME_BYTES, Request, Speech, name, too_long};
+use crate::model::{Address, Code, MessageId, Refusal, RoomSettings, Status};
 
-const MALFORMED: Refusal = Refusal::new(Code::Malformed, "Invalid message format");
 const ROOM_REQUIRED: Refusal = Refusal::new(Code::InvalidField, "Room name required");
 const ROOM_AND_MESSAGE_REQUIRED: Refusal = Refusal::new(Code::InvalidField, "Room and message required");
 const TARGET_AND_MESSAGE_REQUIRED: Refusal =
     Refusal::new(Code::InvalidField, "Target user ID and message required");
-
-/// Bytes of a room's name, a user's id or a room's password. Names are repeated in every frame, and
-/// 256 bytes are more than any the document shows. Longer: refused, [`Code::TooLarge`].
-pub const MAX_NAME_BYTES: usize = 256;
-
-/// Characters of an unknown type that are said back.
-const MAX_KIND_CHARS: usize = 64;
 
 /// How much a message may have. 0 means none in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,12 +68,6 @@ pub fn decode<'a>(
     scratch.read_object(text, |message| read(message, len, limits)).unwrap_or(Err(MALFORMED))
 }
 
-/// The refusal of a kind that nobody handles.
-pub fn unknown_type(kind: &str) -> Refusal {
-    let shown: String = kind.chars().take(MAX_KIND_CHARS).collect();
-    Refusal::with(Code::UnknownType, format!("Unknown message type: {shown}"))
-}
-
 fn read<'a>(message: Fields<'_, 'a>, len: usize, limits: &Limits) -> Result<Request<'a>, Refusal> {
     let Ok(Some(kind)) = message.text("type") else { return Err(MALFORMED) };
     let limit = if kind == "auth" { limits.max_auth_frame } else { limits.max_frame };
@@ -95,7 +81,10 @@ fn read<'a>(message: Fields<'_, 'a>, len: usize, limits: &Limits) -> Result<Requ
         "ack" => acknowledge(message),
         "presence" => presence(message),
         "join_room" => join(message),
-        "leave_room" => Ok(Request::Leave { room: name(message, "room")?.ok_or(ROOM_REQUIRED)? }),
+        "leave_room" => {
+            let room = name(message, "room")?.ok_or(ROOM_REQUIRED)?;
+            Ok(Request::Leave { place: Address::Room(room), username: None })
+        }
         "auth" => Ok(Request::Authenticate { token: message.text("token")?.unwrap_or_default() }),
         "create_room" => create_room(message),
         kind => Ok(Request::Custom { kind }),
@@ -104,21 +93,23 @@ fn read<'a>(message: Fields<'_, 'a>, len: usize, limits: &Limits) -> Result<Requ
 
 fn publish<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Request<'a>, Refusal> {
     match (name(message, "room")?, body(message, limits)?) {
-        (Some(room), Some(text)) => Ok(Request::Publish { room, text }),
+        (Some(room), Some(text)) => {
+            Ok(Request::Publish { place: Address::Room(room), speech: Speech::plain(text) })
+        }
         _ => Err(ROOM_AND_MESSAGE_REQUIRED),
     }
 }
 
 fn direct<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Request<'a>, Refusal> {
     match (name(message, "to")?, body(message, limits)?) {
-        (Some(to), Some(text)) => Ok(Request::Direct { to, text }),
+        (Some(to), Some(text)) => Ok(Request::Direct { to, speech: Speech::plain(text) }),
         _ => Err(TARGET_AND_MESSAGE_REQUIRED),
     }
 }
 
 fn join<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {
     let room = name(message, "room")?.ok_or(ROOM_REQUIRED)?;
-    Ok(Request::Join { room, password: message.text("password")? })
+    Ok(Request::Join { place: Address::Room(room), password: message.text("password")?, username: None })
 }
 
 fn acknowledge<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {
@@ -129,7 +120,8 @@ fn acknowledge<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {
 fn presence<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {
     let status = message.text("status")?.map_or(Some(Status::Online), Status::parse);
     let words = "one of online, away, busy, offline";
-    status.map(Request::SetPresence).ok_or_else(|| must_be("status", words))
+    let status = status.ok_or_else(|| must_be("status", words))?;
+    Ok(Request::SetPresence { user: None, status: Some(status), message: None, location: None })
 }
 
 /// The settings stand in an object of their own or beside the name; the object's count more.
@@ -159,15 +151,6 @@ fn new_password(password: &str) -> Result<&str, Refusal> {
     }
 }
 
-/// A name of a room or a user; empty counts as absent, as with the document's `empty()`.
-fn name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<Option<&'a str>, Refusal> {
-    let name = message.text(field)?.filter(|name| !name.is_empty());
-    match name {
-        Some(name) if name.len() > MAX_NAME_BYTES => Err(too_long(field, name.len())),
-        name => Ok(name),
-    }
-}
-
 /// The text of a message; empty counts as absent.
 fn body<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Option<&'a str>, Refusal> {
     let text = message.text("message")?.filter(|text| !text.is_empty());
@@ -185,11 +168,6 @@ fn body<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Option<&'a str>,
         return Err(Refusal::with(Code::TooLarge, said));
     }
     Ok(text)
-}
-
-fn too_long(field: &str, len: usize) -> Refusal {
-    let said = format!("Field \"{field}\" has {len} bytes, at most {MAX_NAME_BYTES} are allowed");
-    Refusal::with(Code::TooLarge, said)
 }
 
 #[cfg(test)]

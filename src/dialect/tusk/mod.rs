@@ -2,8 +2,7 @@
 
 mod decode;
 mod encode;
-mod escape;
 
-pub use decode::{Limits, MAX_NAME_BYTES, decode, unknown_type};
-pub use encode::{auth_failed, auth_success, batch, encode_event, encode_reply, error, pong, welcome};
-pub use escape::html_len;
+pub use decode::{Limits, decode};
+pub use encode::{batch, encode_event, encode_saying};
+pub use super::escape::html_len;

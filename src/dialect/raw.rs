@@ -1,0 +1,157 @@
+//! A member of a JSON object as it was written, byte for byte.
+//!
+//! The text has been found to be JSON before: nothing is checked here, and nothing said of other text.
+
+/// The raw value of the last member of that name in the object that `json` is; `None`: there is none.
+pub(crate) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let mut at = skip_space(json, 0) + 1;
+    let mut found = None;
+    loop {
+        at = skip_space(json, at);
+        if json.as_bytes().get(at) != Some(&b'"') {
+            return found;
+        }
+        let key = &json[at..skip_value(json, at)];
+        at = skip_space(json, at + key.len());
+        // Behind the colon.
+        at = skip_space(json, at + 1);
+        let end = skip_value(json, at);
+        if is_named(key, name) {
+            found = json.get(at..end);
+        }
+        at = skip_space(json, end);
+        if json.as_bytes().get(at) != Some(&b',') {
+            return found;
+        }
+        at += 1;
+    }
+}
+
+fn is_named(key: &str, name: &str) -> bool {
+    match key.contains('\\') {
+        false => key.get(1..key.len().saturating_sub(1)) == Some(name),
+        true => serde_json::from_str::<String>(key).is_ok_and(|key| key == name),
+    }
+}
+
+fn skip_space(json: &str, mut at: usize) -> usize {
+    let bytes = json.as_bytes();
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// The place behind the value that begins there.
+fn skip_value(json: &str, start: usize) -> usize {
+    let bytes = json.as_bytes();
+    let mut depth = 0usize;
+    let mut at = start;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = skip_string(bytes, at);
+                if depth == 0 {
+                    return at;
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 0 => return at,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+fn skip_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn values_come_as_they_were_written() {
+        let json = r#" { "a" : [1, {"b":"]}"}] ,"b":"x\"y" , "c": 1.50,"d":{} , "\u0065": null, "a":true }"#;
+        for (name, want) in [
+            ("a", Some("true")),
+            ("b", Some(r#""x\"y""#)),
+            ("c", Some("1.50")),
+            ("d", Some("{}")),
+            ("e", Some("null")),
+            ("f", None),
+            ("]}", None),
+        ] {
+            assert_eq!(member(json, name), want, "{name}");
+        }
+        for empty in ["{}", " { } ", "{\n}"] {
+            assert_eq!(member(empty, "a"), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_harms_nobody() {
+        let json = r#"{"a":[1,{"b":"\\\""}],"é":"é"}"#;
+        for end in 0..json.len() {
+            if let Some(part) = json.get(..end) {
+                for name in ["a", "b", "é"] {
+                    let _ = member(part, name);
+                }
+            }
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a\"\\\\{}\\[\\],: \n]{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map("[ab\"\\\\]{0,2}", inner, 0..4)
+                    .prop_map(|m| Value::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_parser(
+            members in proptest::collection::btree_map("[ab\"\\\\é]{0,2}", value(), 0..5),
+            pretty in any::<bool>(),
+        ) {
+            let object = Value::Object(members.clone().into_iter().collect());
+            let text = if pretty { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) };
+            let text = text.expect("JSON");
+            for (name, want) in &members {
+                let raw = member(&text, name).expect("it is there");
+                prop_assert_eq!(&serde_json::from_str::<Value>(raw).expect("JSON"), want);
+            }
+            prop_assert_eq!(member(&text, "absent"), None);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A channel as a client names it, before it is known who asks.
+
+use super::Kind;
+
+/// Each document has its own words for its channels; rules of access are written in them.
+///
+/// Rooms, conversations, groups and public channels of one name and realm are one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address<'a> {
+    /// A Tusk or NEXUS room.
+    Room(&'a str),
+    /// A Gator or NEXUS conversation.
+    Conversation(&'a str),
+    /// An SGE group, without `group:`.
+    Group(&'a str),
+    /// An AegisX public channel, without `public:`.
+    Public(&'a str),
+    /// An AegisX channel of a tenant, by its whole name.
+    Tenant(&'a str),
+    /// An AegisX channel of one user's notifications, by its whole name.
+    Notifications(&'a str),
+    /// An SGE channel without a kind.
+    Named(&'a str),
+    /// What a user is told: SGE's `user:`.
+    Inbox(&'a str),
+    /// What is said to and by a user: SGE's `chat:`.
+    Chat(&'a str),
+    /// Changes of a user's presence.
+    Presence(&'a str),
+    /// What everybody is told.
+    System,
+    /// No channel of the dialect.
+    Foreign(&'a str),
+}
+
+impl<'a> Address<'a> {
+    /// The kind of the channel, and its id within the kind; `None`: there is no such channel.
+    pub const fn channel(self) -> Option<(Kind, &'a str)> {
+        match self {
+            Self::Room(id) | Self::Conversation(id) | Self::Group(id) | Self::Public(id) => {
+                Some((Kind::Room, id))
+            }
+            Self::Tenant(id) | Self::Notifications(id) | Self::Named(id) => Some((Kind::Topic, id)),
+            Self::Inbox(user) | Self::Chat(user) => Some((Kind::User, user)),
+            Self::Presence(user) => Some((Kind::Presence, user)),
+            Self::System | Self::Foreign(_) => None,
+        }
+    }
+}
