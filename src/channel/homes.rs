@@ -552,7 +552,7 @@ fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outle
         }
         Op::Announce { event, except } => {
             room.relay(ask, &event, &except, outlet);
-            ask.answer(outlet, Reply::Done);
+            ask.done(outlet);
         }
         Op::DescribeRoom => {
             let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
@@ -580,7 +580,7 @@ fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, ou
         }
         Op::Announce { event, except } => {
             topic.relay(ask, &event, &except, outlet);
-            ask.answer(outlet, Reply::Done);
+            ask.done(outlet);
         }
         // The other verbs are for rooms and users.
         _ => debug_assert!(false, "a verb that topics do not know"),
@@ -623,7 +623,7 @@ fn apply_to_user(
         Op::Acknowledge { id } => user.mailbox.acknowledge(id),
         Op::Announce { event, except } => {
             user.relay(ask, &event, &except, outlet);
-            ask.answer(outlet, Reply::Done);
+            ask.done(outlet);
         }
         Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
         Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),

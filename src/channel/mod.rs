@@ -39,6 +39,13 @@ impl Ask<'_> {
     fn answer(&self, outlet: &mut impl Outlet, reply: Reply) {
         outlet.reply(self.origin.reply_to, self.origin.tag.clone(), reply);
     }
+
+    /// It is done, which only a REST call waits to hear.
+    fn done(&self, outlet: &mut impl Outlet) {
+        if let ReplyTo::Call { .. } = self.origin.reply_to {
+            self.answer(outlet, Reply::Done);
+        }
+    }
 }
 
 /// Where a channel's answers and events go. Called in the order in which things happened; an outlet

@@ -168,7 +168,7 @@ impl User {
     pub fn set_presence(&mut self, ask: &Ask<'_>, showing: Showing, outlet: &mut impl Outlet) {
         self.shown.say(&self.name.id, showing, ask.now.unix_ms, ask.origin.reply_to);
         self.untold = true;
-        ask.answer(outlet, Reply::Done);
+        ask.done(outlet);
     }
 
     /// A place in one more room, within the limit over all of the user's devices (TUS-33).
@@ -302,7 +302,7 @@ impl User {
         }
         let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
         outlet.publish(ask.id, &self.interest, &except, event);
-        ask.answer(outlet, Reply::Done);
+        ask.done(outlet);
     }
 
     /// Somebody writes to this user, or stopped.
@@ -350,9 +350,9 @@ impl User {
     /// Enters a contact, or changes what is said of it (SGE-38).
     pub fn set_contact(&mut self, ask: &Ask<'_>, contact: Contact, outlet: &mut impl Outlet) {
         let max = ask.limits.contacts;
-        let known = self.kept.contacts.iter_mut().find(|c| c.user == contact.user);
+        let known = self.kept.contacts.iter().position(|c| c.user == contact.user);
         match known {
-            Some(known) => *known = contact,
+            Some(at) => self.kept.contacts[at] = contact,
             None if max != 0 && self.kept.contacts.len() >= max => {
                 let text = format!("Too many contacts (at most {max})");
                 return ask.answer(outlet, Reply::Refused(Refusal::with(Code::LimitReached, text)));
