@@ -17,7 +17,7 @@ mod reply;
 mod room;
 mod roster;
 
-pub use address::Address;
+pub use address::{Address, Wording};
 pub use channel::{ChannelName, Kind, RealmId};
 pub use close::CloseReason;
 pub use command::{Command, Echo, JoinManner, Op, Origin, Target};
