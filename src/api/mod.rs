@@ -7,5 +7,5 @@ mod page;
 mod routes;
 mod tusk;
 
-pub use call::{Asked, Backend, Site, Who};
+pub use call::{API_KEY_HEADER, Asked, Backend, Site, Who};
 pub use routes::{Found, Route, find, handle, refused};
