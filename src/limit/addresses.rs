@@ -1,80 +1,37 @@
-//! Connections per client address (TUS-61), across all shards. Touched when a connection is accepted and when it ends,
-//! never on a message's way; that is why it may lock.
+//! Connections per client address (TUS-61), across all shards.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-/// Enough that shards accepting at once seldom meet on one lock.
-const STRIPES: usize = 16;
+use super::{Holders, Holding};
 
-/// How many connections each address has. An address without any has no entry, so the memory is bounded by the number
-/// of connections.
+/// How many connections each address has.
 #[derive(Debug)]
 pub struct Addresses {
-    limit: u32,
-    stripes: [Mutex<HashMap<IpAddr, u32>>; STRIPES],
+    limit: usize,
+    holders: Arc<Holders<IpAddr>>,
 }
+
+/// A connection's place among those of its address. Dropping it gives the place back.
+pub type AddressSlot = Holding<IpAddr>;
 
 impl Addresses {
     /// At most `limit` connections per address at a time; 0: no limit, and nothing is counted.
     pub fn new(limit: u32) -> Arc<Self> {
-        Arc::new(Self { limit, stripes: Default::default() })
+        Arc::new(Self { limit: limit as usize, holders: Holders::new() })
     }
 
     /// Takes a place, given back when the slot is dropped. `None`: the address has all it may have.
     ///
     /// An IPv6 address counts as its first 64 bits: providers hand out whole /64 networks, within which one host can
     /// take as many addresses as it likes. An IPv4 address mapped into IPv6 is the IPv4 address.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<AddressSlot> {
-        if self.limit == 0 {
-            return Some(AddressSlot { place: None });
-        }
-        let key = holder(address);
-        let mut stripe = self.stripe(key);
-        let count = stripe.entry(key).or_default();
-        if *count >= self.limit {
-            return None;
-        }
-        *count += 1;
-        Some(AddressSlot { place: Some((self.clone(), key)) })
+    pub fn enter(&self, address: IpAddr) -> Option<AddressSlot> {
+        self.holders.enter(holder(address), self.limit)
     }
 
     /// Connections of that address now; 0 where nothing is counted.
-    pub fn count(&self, address: IpAddr) -> u32 {
-        let key = holder(address);
-        self.stripe(key).get(&key).copied().unwrap_or(0)
-    }
-
-    fn leave(&self, key: IpAddr) {
-        let mut stripe = self.stripe(key);
-        if let Some(count) = stripe.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                stripe.remove(&key);
-            }
-        }
-    }
-
-    /// A count is whole at every moment, so the table is sound even if a thread died holding it.
-    fn stripe(&self, key: IpAddr) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
-        self.stripes[stripe_of(key)].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place among those of its address. Dropping it gives the place back.
-#[derive(Debug)]
-#[must_use = "the place is given back at once"]
-pub struct AddressSlot {
-    /// `None` where nothing is counted.
-    place: Option<(Arc<Addresses>, IpAddr)>,
-}
-
-impl Drop for AddressSlot {
-    fn drop(&mut self) {
-        if let Some((addresses, key)) = self.place.take() {
-            addresses.leave(key);
-        }
+    pub fn count(&self, address: IpAddr) -> usize {
+        self.holders.count(&holder(address))
     }
 }
 
@@ -85,22 +42,12 @@ fn holder(address: IpAddr) -> IpAddr {
     }
 }
 
-/// By the bytes that differ most between clients. Aiming at one stripe costs others some waiting at accept, no more;
-/// the table within hashes with a random key.
-fn stripe_of(key: IpAddr) -> usize {
-    let folded = match key {
-        IpAddr::V4(v4) => u64::from(v4.to_bits()),
-        IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
-    };
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn entries(addresses: &Addresses) -> usize {
-        addresses.stripes.iter().map(|s| s.lock().unwrap().len()).sum()
+        addresses.holders.entries()
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -146,19 +93,6 @@ mod tests {
         assert!(v4.is_some());
         assert!(addresses.enter(ip("192.0.2.1")).is_none());
         assert!(addresses.enter(ip("::ffff:192.0.2.2")).is_some());
-    }
-
-    #[test]
-    fn stripes_are_used_evenly() {
-        let mut used = [0; STRIPES];
-        for n in 0..1600u32 {
-            used[stripe_of(std::net::Ipv4Addr::from_bits(0xc000_0000 + n).into())] += 1;
-        }
-        assert!(used.iter().all(|n| (50..200).contains(n)), "{used:?}");
-        let nets = (0..1600u128).map(|n| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (n << 64))));
-        let mut used = [0; STRIPES];
-        nets.for_each(|net| used[stripe_of(net)] += 1);
-        assert!(used.iter().all(|n| (50..200).contains(n)), "{used:?}");
     }
 
     #[test]
