@@ -1,73 +1,94 @@
 //! Every channel whose home is this shard, and the one door to them: [`Homes::apply`].
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use super::room::Room;
-use super::user::User;
-use super::{Ask, Outlet};
+use super::directory::Directory;
+use super::room::{self, Change, Joining, Room, Saying};
+use super::topic::Topic;
+use super::user::{self, User};
+use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    ChannelId, ChannelName, Code, Command, MessageId, Op, Origin, Principal, RealmId, Refusal, Reply,
-    RoomInfo, RoomSettings, Target,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MemberCount, MessageId, Op,
+    Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
-/// The numbers that channels enforce. From the configuration; 0 means none where a limit may be off.
-#[derive(Clone, Copy, Debug)]
-pub struct HomeLimits {
-    /// Connections in one room (TUS-32).
-    pub max_room_members: usize,
-    /// Rooms of one user over all its devices (TUS-33).
-    pub max_rooms_per_user: usize,
-    /// Messages kept for one absent user, the newest ones.
-    pub direct_queue: usize,
-    /// Messages kept for all absent users of one shard; one more is refused.
-    pub direct_queue_total: usize,
-    /// Whether changes of presence are told to the whole realm.
-    pub presence_broadcast: bool,
-    /// Users online in the process beyond whom they are told only in the user's rooms; 0: no limit.
-    pub presence_broadcast_limit: usize,
-}
+/// Users that one listing names; it says how many there are.
+const LISTED_MAX: usize = 1000;
 
 /// The channels of one home shard.
 #[derive(Debug)]
 pub struct Homes {
     shard: u16,
-    limits: HomeLimits,
+    limits: Rc<HomeLimits>,
     /// Names come from strangers: the map's hash is keyed per process (SipHash).
     names: HashMap<ChannelName, u32>,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    messages: u64,
+    /// Draws the ids of messages.
+    dice: fastrand::Rng,
     rooms: usize,
-    online: usize,
+    directory: Directory,
     held: usize,
+    /// Channels but users, and users, with a connection of each dialect.
+    channels_of: [usize; Dialect::ALL.len()],
+    users_of: [usize; Dialect::ALL.len()],
+    /// Users whose presence changed in this turn.
+    untold: Vec<(u32, u16)>,
+    /// Absent users who are remembered; who went first stands first.
+    away: VecDeque<(u32, u16)>,
+    /// When somebody is no longer believed to write, and where.
+    timers: BinaryHeap<Reverse<(u64, u32, u16)>>,
+    /// Changes of presence that users have made.
+    presence_updates: u64,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     generation: u16,
-    channel: Option<(ChannelName, Body)>,
+    channel: Option<Body>,
 }
 
 #[derive(Debug)]
 enum Body {
-    Room(Room),
-    User(User),
+    Room(Box<Room>),
+    Topic(Topic),
+    User(Box<User>),
+}
+
+impl Body {
+    fn interest(&self) -> &super::Interest {
+        match self {
+            Self::Room(room) => &room.interest,
+            Self::Topic(topic) => &topic.interest,
+            Self::User(user) => &user.interest,
+        }
+    }
 }
 
 impl Homes {
+    /// `seed`: drawn at boot; a simulation gives the same to see the same ids.
     pub fn new(shard: u16, limits: HomeLimits) -> Self {
+        let dice = fastrand::Rng::with_seed(limits.seed ^ (u64::from(shard) << 48));
         Self {
             shard,
-            limits,
+            limits: Rc::new(limits),
             names: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            messages: 0,
+            dice,
             rooms: 0,
-            online: 0,
+            directory: Directory::default(),
             held: 0,
+            channels_of: Default::default(),
+            users_of: Default::default(),
+            untold: Vec::new(),
+            away: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            presence_updates: 0,
         }
     }
 
@@ -78,7 +99,7 @@ impl Homes {
 
     /// Users homed here who are not offline.
     pub fn users_online(&self) -> usize {
-        self.online
+        self.directory.total()
     }
 
     /// Messages held for absent users.
@@ -86,29 +107,80 @@ impl Homes {
         self.held
     }
 
-    /// Carries out one command. Everything it leads to has been told to the outlet when it returns. `online`:
-    /// users online on all shards, as far as this one knows.
-    pub fn apply(&mut self, command: Command, now: Now, online: usize, outlet: &mut impl Outlet) {
+    /// Channels and users with a connection of that dialect.
+    pub fn with(&self, dialect: Dialect) -> (usize, usize) {
+        (self.channels_of[dialect.index()], self.users_of[dialect.index()])
+    }
+
+    /// Changes of presence that users have made, so far.
+    pub fn presence_updates(&self) -> u64 {
+        self.presence_updates
+    }
+
+    /// Carries out one command. Everything it leads to has been told to the outlet when it returns, but for
+    /// changes of presence: they are told at the end of the turn ([`Homes::settle`]).
+    pub fn apply(&mut self, command: Command, now: Now, outlet: &mut impl Outlet) {
         let Command { target, origin, op } = command;
+        if let Some(reply) = self.list(&op, &origin) {
+            return outlet.reply(origin.reply_to, origin.tag, reply);
+        }
         match (&target, op) {
-            (_, Op::ListRooms { realm, tenant }) => {
-                let rooms = self.list(realm, &tenant, origin.principal.as_deref());
-                outlet.reply(origin.reply_to, Reply::Rooms(rooms));
+            (_, Op::AnnounceAll { realm, tenant, event }) => {
+                outlet.announce(realm, tenant.as_ref(), None, &event);
+                outlet.reply(origin.reply_to, origin.tag, Reply::Done);
             }
-            (_, Op::Probe) => outlet.reply(origin.reply_to, Reply::Done),
             (Target::Named(name), Op::CreateRoom { settings }) => {
                 let reply = self.create(name, settings, &origin);
-                outlet.reply(origin.reply_to, reply);
+                outlet.reply(origin.reply_to, origin.tag, reply);
             }
             (_, op) => match self.find(&target, &op) {
-                Some(index) => {
-                    let limits = self.limits;
-                    let ask = Ask { id: self.id(index), origin: &origin, now, online, limits: &limits };
-                    self.apply_to(index, ask, op, outlet);
+                Some(index) => self.apply_to(index, &origin, now, op, outlet),
+                None => {
+                    if let Some(reply) = answer_for_nothing(&op) {
+                        outlet.reply(origin.reply_to, origin.tag, reply);
+                    }
                 }
-                None => answer_for_nothing(&origin, &op, outlet),
             },
         }
+    }
+
+    /// What is asked of the whole shard.
+    fn list(&self, op: &Op, origin: &Origin) -> Option<Reply> {
+        match op {
+            Op::Probe => Some(Reply::Done),
+            Op::ListRooms { realm, tenant } => {
+                Some(Reply::Rooms(self.list_rooms(*realm, tenant, origin.principal.as_deref())))
+            }
+            Op::ListUsers { realm, tenant, of: None } => {
+                let online = self.directory.online(*realm, tenant);
+                let users = online.iter().take(LISTED_MAX).filter_map(|at| self.user(*at));
+                let users = users.map(|u| u.shown.presence(&u.name.id)).collect();
+                Some(Reply::Users { users, total: online.len() })
+            }
+            Op::ListUsers { realm, tenant, of: Some(wanted) } => {
+                let known = |id: &Arc<str>| self.known(*realm, tenant, id);
+                let users: Vec<_> = wanted.iter().filter_map(known).collect();
+                Some(Reply::Users { total: users.len(), users })
+            }
+            Op::CountMembers { realm, dialect } => Some(Reply::Counts(self.count(*realm, *dialect))),
+            _ => None,
+        }
+    }
+
+    fn known(&self, realm: RealmId, tenant: &Arc<str>, id: &Arc<str>) -> Option<Presence> {
+        let name = ChannelName { realm, tenant: tenant.clone(), kind: Kind::User, id: id.clone() };
+        let user = self.names.get(&name).and_then(|at| self.user(*at))?;
+        user.shown.is_known().then(|| user.shown.presence(&user.name.id))
+    }
+
+    fn count(&self, realm: RealmId, dialect: Dialect) -> Vec<MemberCount> {
+        let wanted = self.names.iter().filter(|(name, _)| name.realm == realm && name.kind != Kind::User);
+        let counted = wanted.filter_map(|(name, at)| {
+            let body = self.slots[*at as usize].channel.as_ref()?;
+            let connections = body.interest().of(dialect);
+            (connections > 0).then(|| MemberCount { kind: name.kind, id: name.id.clone(), connections })
+        });
+        counted.collect()
     }
 
     /// The channel that is meant; made when the verb is one that brings it into being.
@@ -119,15 +191,18 @@ impl Homes {
                 let slot = self.slots.get(id.index as usize)?;
                 (slot.generation == id.generation && slot.channel.is_some()).then_some(id.index)
             }
-            Target::Named(name) => match (self.names.get(name), op) {
-                (Some(index), _) => Some(*index),
-                (None, Op::Join { .. }) => {
-                    Some(self.insert(name.clone(), Body::Room(Room::joined(name.id.clone()))))
+            Target::Named(name) => match (self.names.get(name), name.kind, op) {
+                (Some(index), ..) => Some(*index),
+                (None, Kind::Room, Op::Join { .. }) => {
+                    Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name)))))
                 }
-                (None, Op::Attach { .. } | Op::Claim { .. } | Op::SendDirect { .. }) => {
-                    Some(self.insert(name.clone(), Body::User(User::new(name))))
+                (None, Kind::Topic | Kind::Presence, Op::Join { .. }) => {
+                    Some(self.insert(name.clone(), Body::Topic(Topic::new(name))))
                 }
-                (None, _) => None,
+                (None, Kind::User, op) if makes_a_user(op) => {
+                    Some(self.insert(name.clone(), Body::User(Box::new(User::new(name)))))
+                }
+                (None, ..) => None,
             },
         }
     }
@@ -138,40 +213,56 @@ impl Homes {
             (self.slots.len() - 1) as u32
         });
         self.rooms += usize::from(matches!(body, Body::Room(_)));
-        self.names.insert(name.clone(), index);
-        self.slots[index as usize].channel = Some((name, body));
+        self.names.insert(name, index);
+        self.slots[index as usize].channel = Some(body);
         index
     }
 
     /// Makes a room that stays; an existing one is described and left as it is (TUS-24).
     fn create(&mut self, name: &ChannelName, settings: RoomSettings, origin: &Origin) -> Reply {
-        let cap = self.limits.max_room_members;
+        let cap = self.realm(name.realm).max_room_members;
         if let Some(info) = self.names.get(name).and_then(|i| self.room(*i)).map(|r| r.info(cap)) {
             return Reply::Room { info, created: false };
         }
         let creator = origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone());
-        let room = Room::created(name.id.clone(), settings, creator);
+        let room = Room::created(name, settings, creator);
         let info = room.info(cap);
-        self.insert(name.clone(), Body::Room(room));
+        self.insert(name.clone(), Body::Room(Box::new(room)));
         Reply::Room { info, created: true }
+    }
+
+    fn realm(&self, realm: RealmId) -> RealmLimits {
+        self.limits.realms.get(usize::from(realm.0)).copied().unwrap_or_default()
     }
 
     fn room(&self, index: u32) -> Option<&Room> {
         match &self.slots[index as usize].channel {
-            Some((_, Body::Room(room))) => Some(room),
+            Some(Body::Room(room)) => Some(room),
             _ => None,
         }
     }
 
-    fn list(&self, realm: RealmId, tenant: &Arc<str>, who: Option<&Principal>) -> Vec<RoomInfo> {
-        let cap = self.limits.max_room_members;
-        let channels = self.slots.iter().filter_map(|s| s.channel.as_ref());
-        channels
-            .filter(|(name, _)| name.realm == realm && name.tenant == *tenant)
-            .filter_map(|(_, body)| match body {
-                Body::Room(room) if room.is_visible_to(who) => Some(room.info(cap)),
-                _ => None,
-            })
+    fn user(&self, index: u32) -> Option<&User> {
+        match &self.slots.get(index as usize)?.channel {
+            Some(Body::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    fn user_mut(&mut self, index: u32) -> Option<&mut User> {
+        match &mut self.slots.get_mut(index as usize)?.channel {
+            Some(Body::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    fn list_rooms(&self, realm: RealmId, tenant: &Arc<str>, who: Option<&Principal>) -> Vec<RoomInfo> {
+        let cap = self.realm(realm).max_room_members;
+        let rooms = self.names.iter().filter(|(n, _)| n.realm == realm && n.tenant == *tenant);
+        rooms
+            .filter_map(|(_, index)| self.room(*index))
+            .filter(|room| room.is_visible_to(who))
+            .map(|room| room.info(cap))
             .collect()
     }
 
@@ -179,108 +270,398 @@ impl Homes {
         ChannelId { home: self.shard, generation: self.slots[index as usize].generation, index }
     }
 
-    fn apply_to(&mut self, index: u32, ask: Ask<'_>, op: Op, outlet: &mut impl Outlet) {
-        let slot = &mut self.slots[index as usize];
-        let limits = ask.limits;
-        match slot.channel.as_mut() {
-            Some((_, Body::Room(room))) => {
-                apply_to_room(room, ask, op, outlet);
-                if room.is_over() {
+    fn apply_to(&mut self, index: u32, origin: &Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
+        let (id, shared) = (self.id(index), self.limits.clone());
+        let moves = matches!(op, Op::Join { .. } | Op::Leave { .. } | Op::Attach { .. } | Op::Detach { .. });
+        let before = if moves { self.dialects(index) } else { 0 };
+        let Some(body) = self.slots[index as usize].channel.as_mut() else { return };
+        let realm = match body {
+            Body::Room(room) => room.realm(),
+            Body::Topic(topic) => topic.realm(),
+            Body::User(user) => user.name.realm,
+        };
+        let limits = shared.realms.get(usize::from(realm.0)).copied().unwrap_or_default();
+        let ask = Ask { id, origin, now, limits: &limits };
+        match body {
+            Body::Room(room) => {
+                let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
+                apply_to_room(room, &ask, op, fresh, outlet);
+                let over = room.is_over();
+                let next = timer(room.typing());
+                self.after(index, id.generation, before, moves, next);
+                if over {
                     self.rooms -= 1;
                     self.remove(index);
                 }
             }
-            Some((_, Body::User(user))) => {
-                let (was_online, was_held) = (user.is_online(), user.held());
-                if matches!(op, Op::SendDirect { .. }) {
-                    self.messages += 1;
-                }
-                let message = MessageId::new(self.shard, self.messages);
-                let room_for_more = limits.direct_queue_total == 0 || self.held < limits.direct_queue_total;
-                apply_to_user(user, ask, message, room_for_more, op, outlet);
-                self.online = self.online + usize::from(user.is_online()) - usize::from(was_online);
-                self.held = self.held + user.held() - was_held;
-                if user.is_over() {
+            Body::Topic(topic) => {
+                let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
+                apply_to_topic(topic, &ask, op, fresh, outlet);
+                let over = topic.is_over();
+                self.after(index, id.generation, before, moves, None);
+                if over {
                     self.remove(index);
                 }
             }
-            None => {}
+            Body::User(user) => {
+                let held = user.mailbox.len();
+                let keep = shared.queue_total == 0 || self.held < shared.queue_total;
+                let message = MessageId::random(self.dice.u128(..));
+                self.presence_updates += u64::from(matches!(op, Op::SetPresence { .. }));
+                apply_to_user(user, &ask, message, keep, op, outlet);
+                self.held = self.held + user.mailbox.len() - held;
+                let next = timer(user.typing());
+                self.after(index, id.generation, before, moves, next);
+                self.after_user(index);
+            }
+        }
+    }
+
+    /// Which dialects have a connection in a channel, a bit each.
+    fn dialects(&self, index: u32) -> u8 {
+        self.slots[index as usize].channel.as_ref().map_or(0, |body| body.interest().dialects())
+    }
+
+    /// Keeps the figures and the timers.
+    fn after(&mut self, index: u32, generation: u16, before: u8, moves: bool, next: Option<u64>) {
+        if let Some(next) = next {
+            self.timers.push(Reverse((next, index, generation)));
+        }
+        if !moves {
+            return;
+        }
+        let now = self.dialects(index);
+        let is_user = self.user(index).is_some();
+        let counts = if is_user { &mut self.users_of } else { &mut self.channels_of };
+        for (n, count) in counts.iter_mut().enumerate() {
+            let bit = |mask: u8| usize::from(mask >> n & 1);
+            *count = *count + bit(now) - bit(before);
+        }
+    }
+
+    /// Keeps the directory, and remembers or forgets who is away.
+    fn after_user(&mut self, index: u32) {
+        let generation = self.slots[index as usize].generation;
+        let Some(user) = self.user(index) else { return };
+        let (realm, tenant) = (user.name.realm, user.name.tenant.clone());
+        let (online, listed, untold) = (user.is_online(), user.listed_at, user.untold);
+        let remember = !user.has_device() && !user.remembered && user.is_worth_remembering();
+        match (online, listed) {
+            (true, None) => {
+                let at = self.directory.enter(realm, &tenant, index);
+                if let Some(user) = self.user_mut(index) {
+                    user.listed_at = Some(at);
+                }
+            }
+            (false, Some(at)) => {
+                if let Some(moved) = self.directory.leave(realm, &tenant, at).and_then(|m| self.user_mut(m)) {
+                    moved.listed_at = Some(at);
+                }
+                if let Some(user) = self.user_mut(index) {
+                    user.listed_at = None;
+                }
+            }
+            _ => {}
+        }
+        if untold && self.untold.last() != Some(&(index, generation)) {
+            self.untold.push((index, generation));
+        }
+        if remember {
+            if let Some(user) = self.user_mut(index) {
+                user.remembered = true;
+            }
+            self.away.push_back((index, generation));
+            self.forget_the_longest_gone();
+        }
+        if self.user(index).is_some_and(User::is_over) {
+            self.remove(index);
+        }
+    }
+
+    fn forget_the_longest_gone(&mut self) {
+        let max = self.limits.known_users;
+        while max != 0 && self.away.len() > max {
+            let Some((index, generation)) = self.away.pop_front() else { break };
+            if self.slots[index as usize].generation != generation {
+                continue;
+            }
+            let Some(user) = self.user_mut(index) else { continue };
+            user.remembered = false;
+            if user.is_over() {
+                self.remove(index);
+            }
+        }
+    }
+
+    /// Tells all changes of presence of the turn, once per user. `online`: users online on all shards, as far
+    /// as this one knows.
+    pub fn settle(&mut self, online: impl FnOnce() -> usize, outlet: &mut impl Outlet) {
+        if self.untold.is_empty() {
+            return;
+        }
+        let online = online();
+        for (index, generation) in std::mem::take(&mut self.untold) {
+            if self.slots[index as usize].generation != generation {
+                continue;
+            }
+            self.tell_presence(index, online, outlet);
+            if self.user(index).is_some_and(User::is_over) {
+                self.remove(index);
+            }
+        }
+    }
+
+    fn tell_presence(&mut self, index: u32, online: usize, outlet: &mut impl Outlet) {
+        let Some(user) = self.user_mut(index) else { return };
+        let there = user.has_device();
+        user.untold = false;
+        let Some((causes, from)) = user.shown.untold(there) else { return };
+        let (name, presence) = (user.name.clone(), user.shown.presence(&user.name.id));
+        let max = self.realm(name.realm).presence_broadcast_limit;
+        let tell_all = max == 0 || online <= max;
+        for cause in causes {
+            self.tell(&name, presence_event(&presence, cause), tell_all, from, outlet);
+            if cause == (Cause::Said { changed: true }) {
+                let Presence { user, status, at_ms, .. } = presence.clone();
+                self.tell(&name, Event::StatusChanged { user, status, at_ms }, tell_all, from, outlet);
+            }
+        }
+    }
+
+    /// Tells one change: those who watch the user, and everybody, or its rooms when too many are online.
+    fn tell(&self, name: &ChannelName, event: Event, all: bool, from: Option<ReplyTo>, outlet: &mut impl Outlet) {
+        let watchers = ChannelName { kind: Kind::Presence, ..name.clone() };
+        if let Some(at) = self.names.get(&watchers)
+            && let Some(body) = &self.slots[*at as usize].channel
+        {
+            outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event);
+        }
+        match from {
+            Some(from) if !all => outlet.reply(from, None, Reply::TellRooms { event: Box::new(event) }),
+            _ if all => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
+            _ => {}
+        }
+    }
+
+    /// When [`Homes::expire`] wants to be called next, in monotonic milliseconds.
+    pub fn next_ms(&self) -> Option<u64> {
+        self.timers.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Ends what was believed until now.
+    pub fn expire(&mut self, now: Now, outlet: &mut impl Outlet) {
+        while let Some(Reverse((at, index, generation))) = self.timers.peek().copied() {
+            if at > now.mono_ms {
+                break;
+            }
+            self.timers.pop();
+            if self.slots[index as usize].generation == generation {
+                self.expire_typing(index, now, outlet);
+            }
+        }
+    }
+
+    fn expire_typing(&mut self, index: u32, now: Now, outlet: &mut impl Outlet) {
+        let (id, limits) = (self.id(index), RealmLimits::default());
+        let reply_to = ReplyTo::Nobody { shard: self.shard };
+        let origin = Origin { reply_to, user: "".into(), principal: None, tag: None };
+        let ask = Ask { id, origin: &origin, now, limits: &limits };
+        let next = match self.slots[index as usize].channel.as_mut() {
+            Some(Body::Room(room)) => {
+                room.typing().timed = false;
+                for writer in room.typing().expire(now.mono_ms) {
+                    room.tell_typing(&ask, &writer.user, writer.username, false, outlet);
+                }
+                timer(room.typing())
+            }
+            Some(Body::User(user)) => {
+                user.typing().timed = false;
+                for writer in user.typing().expire(now.mono_ms) {
+                    user.tell_typing(&ask, &writer.user, writer.username, false, outlet);
+                }
+                timer(user.typing())
+            }
+            _ => None,
+        };
+        if let Some(next) = next {
+            self.timers.push(Reverse((next, index, id.generation)));
         }
     }
 
     fn remove(&mut self, index: u32) {
+        let name = match self.slots[index as usize].channel.take() {
+            Some(Body::Room(room)) => room.into_name(),
+            Some(Body::Topic(topic)) => topic.into_name(),
+            Some(Body::User(user)) => user.name,
+            None => return,
+        };
+        self.names.remove(&name);
         let slot = &mut self.slots[index as usize];
-        if let Some((name, _)) = slot.channel.take() {
-            self.names.remove(&name);
-        }
         // A late command with the old id must not reach the place's next tenant.
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(index);
     }
 }
 
-fn apply_to_room(room: &mut Room, ask: Ask<'_>, op: Op, outlet: &mut impl Outlet) {
+/// When a channel's timer is to be set: once for all who write.
+fn timer(typing: &mut super::typing::TypingTable) -> Option<u64> {
+    let next = typing.next_ms().filter(|_| !typing.timed)?;
+    typing.timed = true;
+    Some(next)
+}
+
+fn presence_event(presence: &Presence, cause: Cause) -> Event {
+    Event::Presence { presence: presence.clone(), cause }
+}
+
+/// Where new ids come from.
+struct Fresh<'a> {
+    dice: &'a mut fastrand::Rng,
+    seed: u64,
+}
+
+impl Fresh<'_> {
+    fn draft(self, ask: &Ask<'_>, text: Box<str>, detail: Option<Box<crate::model::Detail>>) -> room::Draft {
+        let connection = ask.origin.reply_to.connection().filter(|_| ask.limits.shows_connections);
+        room::Draft {
+            id: MessageId::random(self.dice.u128(..)),
+            text,
+            detail,
+            connection: connection.map(|key| key.uuid(self.seed)),
+        }
+    }
+}
+
+fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outlet: &mut impl Outlet) {
     match op {
-        Op::Join { variant, password } => room.join(ask, variant, password.as_deref(), outlet),
-        Op::Leave { variant, quiet } => room.leave(ask, variant, quiet, outlet),
-        Op::Publish { text, member } => room.publish(ask, text, member, outlet),
-        Op::Announce { event, exclude } => room.relay(ask.id, &event, exclude, outlet),
+        Op::Join { variant, password, manner, username } => {
+            let joining = Joining { variant, password: password.as_deref(), manner, username };
+            room.join(ask, joining, outlet);
+        }
+        Op::Leave { variant, quiet, username } => room.leave(ask, variant, quiet, username, outlet),
+        Op::Publish { text, detail, member, echo, confirm } => {
+            let draft = fresh.draft(ask, text, detail);
+            room.publish(ask, draft, Saying { member, echo, confirm }, outlet);
+        }
+        Op::Typing { on, username, for_ms } => room.type_in(ask, on, username, for_ms, outlet),
+        Op::Read { message } => room.amend(ask, message, Change::Read, outlet),
+        Op::Edit { message, text } => room.amend(ask, message, Change::Text(text), outlet),
+        Op::Delete { message } => {
+            room.amend(ask, message, Change::Deleted, outlet);
+            room.forget(message, &ask.origin.user);
+        }
+        Op::Announce { event, except } => {
+            room.relay(ask, &event, &except, outlet);
+            ask.done(outlet);
+        }
         Op::DescribeRoom => {
             let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
                 true => Reply::Room { info: room.info(ask.limits.max_room_members), created: false },
                 false => Reply::Refused(NO_ROOM),
             };
-            outlet.reply(ask.origin.reply_to, reply);
+            ask.answer(outlet, reply);
+        }
+        Op::ListMembers => {
+            let (users, total) = room.members(LISTED_MAX);
+            ask.answer(outlet, Reply::Members { users, total });
         }
         // The other verbs are for users; a name of kind room never carries them.
         _ => debug_assert!(false, "a user's verb for a room"),
     }
 }
 
+fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outlet: &mut impl Outlet) {
+    match op {
+        Op::Join { variant, .. } => topic.join(ask, variant, outlet),
+        Op::Leave { variant, quiet, .. } => topic.leave(ask, variant, quiet, outlet),
+        Op::Publish { text, detail, echo, .. } => {
+            let draft = fresh.draft(ask, text, detail);
+            topic.publish(ask, draft, echo, outlet);
+        }
+        Op::Announce { event, except } => {
+            topic.relay(ask, &event, &except, outlet);
+            ask.done(outlet);
+        }
+        // The other verbs are for rooms and users.
+        _ => debug_assert!(false, "a verb that topics do not know"),
+    }
+}
+
 fn apply_to_user(
     user: &mut User,
-    ask: Ask<'_>,
+    ask: &Ask<'_>,
     message: MessageId,
     room_for_more: bool,
     op: Op,
     outlet: &mut impl Outlet,
 ) {
-    let to = ask.origin.reply_to;
+    let full = !room_for_more && !user.has_device();
     match op {
+        Op::SendDirect { .. } | Op::Keep { .. } | Op::Notify { .. } if full => {
+            ask.answer(outlet, Reply::Refused(QUEUE_FULL));
+        }
         Op::Attach { variant, rooms } => user.attach(ask, variant, rooms, outlet),
-        Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms, outlet),
-        Op::Claim { room } => {
-            let reply = match user.claim(room.clone(), ask.limits.max_rooms_per_user) {
-                Ok(()) => Reply::Claimed { room },
-                Err(refusal) => Reply::Denied(refusal),
-            };
-            outlet.reply(to, reply);
+        Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms),
+        Op::Claim { room, manner } => user.take_place(ask, room, manner, outlet),
+        Op::Release { room, for_good } => user.release(&room, for_good),
+        Op::Grant { limit, window_ms } => user.grant(ask, limit, window_ms, outlet),
+        Op::SetPresence { showing } => user.set_presence(ask, showing, outlet),
+        Op::PresenceHistory => ask.answer(outlet, Reply::Presences(user.shown.history())),
+        Op::SendDirect { text, detail, echo } => {
+            let draft = user::Draft { id: message, text, detail };
+            user.send(ask, draft, echo, room_for_more, outlet);
         }
-        Op::Release { room } => user.release(&room),
-        Op::SetPresence { status } => user.set_status(status, ask, outlet),
-        Op::SendDirect { .. } if !room_for_more && !user.has_device() => {
-            outlet.reply(to, Reply::Refused(QUEUE_FULL));
+        Op::Keep { event, confirm } => user.keep(ask, *event, confirm, outlet),
+        Op::Notify { notification } => user.notify(ask, notification, outlet),
+        Op::NotificationRead { id } => {
+            user.mirror(ask, &Event::NotificationRead { id, at_ms: ask.now.unix_ms }, outlet);
         }
-        Op::SendDirect { text } => user.send(ask, message, text, room_for_more, outlet),
-        Op::Acknowledge { id } => user.acknowledge(id),
-        Op::Announce { event, exclude } => user.relay(ask.id, &event, exclude, outlet),
+        Op::NotificationClear { id } => {
+            user.mirror(ask, &Event::NotificationCleared { id, at_ms: ask.now.unix_ms }, outlet);
+        }
+        Op::Typing { on, username, for_ms } => user.somebody_types(ask, on, username, for_ms, outlet),
+        Op::Acknowledge { id } => user.mailbox.acknowledge(id),
+        Op::Announce { event, except } => {
+            user.relay(ask, &event, &except, outlet);
+            ask.done(outlet);
+        }
+        Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
+        Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),
+        Op::RosterRemove { user: contact } => user.remove_contact(ask, &contact, outlet),
         // The other verbs are for rooms; a name of kind user never carries them.
         _ => debug_assert!(false, "a room's verb for a user"),
     }
+}
+
+/// Verbs that bring a user into being.
+fn makes_a_user(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Attach { .. }
+            | Op::Claim { .. }
+            | Op::Grant { .. }
+            | Op::SendDirect { .. }
+            | Op::Keep { .. }
+            | Op::Notify { .. }
+            | Op::SetPresence { .. }
+            | Op::RosterUpdate { .. }
+    )
 }
 
 const NO_ROOM: Refusal = Refusal::new(Code::NotFound, "Room not found");
 const QUEUE_FULL: Refusal = Refusal::new(Code::Unavailable, "User is away and no more messages can be kept");
 
 /// What a verb means where there is no such channel.
-fn answer_for_nothing(origin: &Origin, op: &Op, outlet: &mut impl Outlet) {
+fn answer_for_nothing(op: &Op) -> Option<Reply> {
     match op {
-        Op::DescribeRoom => outlet.reply(origin.reply_to, Reply::Refused(NO_ROOM)),
-        // Nobody is there to hear it, as in a room that only its sender thinks of.
-        Op::Publish { .. } | Op::Announce { .. } => {}
-        // Its end was quicker than the command.
-        Op::Leave { .. } | Op::Detach { .. } | Op::Release { .. } | Op::Acknowledge { .. } => {}
-        _ => {}
+        Op::DescribeRoom | Op::ListMembers => Some(Reply::Refused(NO_ROOM)),
+        Op::Read { .. } | Op::Edit { .. } | Op::Delete { .. } => Some(Reply::Refused(room::NO_MESSAGE)),
+        Op::PresenceHistory => Some(Reply::Presences(Vec::new())),
+        Op::RosterGet | Op::RosterRemove { .. } => Some(Reply::Roster(Vec::new())),
+        // Nobody is there to hear it.
+        Op::Announce { .. } | Op::NotificationRead { .. } | Op::NotificationClear { .. } => Some(Reply::Done),
+        // As in a room that only its sender thinks of; or its end was quicker than the command.
+        _ => None,
     }
 }
 

@@ -1,21 +1,29 @@
 //! Channels at home: the part of the server that numbers, remembers, admits and answers.
 //!
 //! A [`Homes`] holds every channel whose home is one shard. It does no IO, reads no clock and owns no
-//! thread: `apply(command, now)` changes its state and tells an [`Outlet`] who is to hear what.
+//! thread: `apply(command, now)` changes its state and tells an [`Outlet`] who is to hear what. What it keeps
+//! of users and rooms it keeps in memory.
 
+mod directory;
 mod homes;
 mod interest;
+mod limits;
+mod mailbox;
+mod presence;
 mod room;
+mod topic;
+mod typing;
 mod user;
 
-pub use homes::{HomeLimits, Homes};
+pub use homes::Homes;
 pub use interest::Interest;
+pub use limits::{HomeLimits, RealmLimits};
 pub use user::too_many_rooms;
 
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::model::{ChannelId, ConnKey, Event, Origin, RealmId, Reply, ReplyTo};
+use crate::model::{ChannelId, Command, Event, Except, Origin, RealmId, Reply, ReplyTo};
 
 /// What every verb is told besides its own words.
 #[derive(Clone, Copy, Debug)]
@@ -24,18 +32,41 @@ struct Ask<'a> {
     id: ChannelId,
     origin: &'a Origin,
     now: Now,
-    /// Users online on all shards, as far as this one knows.
-    online: usize,
-    limits: &'a HomeLimits,
+    limits: &'a RealmLimits,
+}
+
+impl Ask<'_> {
+    fn answer(&self, outlet: &mut impl Outlet, reply: Reply) {
+        outlet.reply(self.origin.reply_to, self.origin.tag.clone(), reply);
+    }
+
+    /// It is done, which only a REST call waits to hear.
+    fn done(&self, outlet: &mut impl Outlet) {
+        if let ReplyTo::Call { .. } = self.origin.reply_to {
+            self.answer(outlet, Reply::Done);
+        }
+    }
 }
 
 /// Where a channel's answers and events go. Called in the order in which things happened; an outlet
 /// that keeps that order per shard gives every subscriber the channel's one order.
 pub trait Outlet {
-    /// An answer for one connection or one REST call.
-    fn reply(&mut self, to: ReplyTo, reply: Reply);
-    /// An event for everybody counted in `interest`, but not for `exclude`.
-    fn publish(&mut self, channel: ChannelId, interest: &Interest, exclude: Option<ConnKey>, event: &Event);
-    /// An event for every connection of a realm's tenant, members of anything or not.
-    fn announce(&mut self, realm: RealmId, tenant: &Arc<str>, event: &Event);
+    /// An answer for one connection or one REST call. `tag`: what the client calls its request.
+    fn reply(&mut self, to: ReplyTo, tag: Option<Arc<str>>, reply: Reply);
+    /// An event for everybody counted in `interest`, but not for those left out.
+    fn publish(&mut self, channel: ChannelId, interest: &Interest, except: &Except, event: &Event);
+    /// An event for every connection of a realm, or of one tenant of it, members of anything or not. `about`:
+    /// the user it tells of, whose own dialect may not want to hear it.
+    fn announce(
+        &mut self,
+        realm: RealmId,
+        tenant: Option<&Arc<str>>,
+        about: Option<&Arc<str>>,
+        event: &Event,
+    );
+    /// A command for another home, which the asker's shard sends on: a home itself sends none, so that no two
+    /// can wait for each other.
+    fn errand(&mut self, shard: u16, command: Command);
+    /// The devices counted in `interest` are to watch a user's presence, or to watch it no more.
+    fn follow(&mut self, channel: ChannelId, interest: &Interest, user: &Arc<str>, on: bool);
 }

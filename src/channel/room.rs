@@ -1,50 +1,96 @@
 //! A room at home: who may enter, who may speak, and the order of what is said.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
+use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::model::{
-    ChannelId, Code, ConnKey, Event, Principal, Refusal, Reply, RoomInfo, RoomSettings, Variant,
+    ChannelName, Code, Command, Detail, Echo, Event, Except, JoinManner, Kind, Message,
+    MessageId, Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings,
+    Target, Typing, Variant,
 };
+
+/// Users of a conversation who are told of a message when they come back; of more the oldest members are.
+const ABSENT_MAX: usize = 1000;
 
 /// One room. It exists while it has members, or for good when it was created by hand.
 #[derive(Debug)]
 pub struct Room {
-    name: Arc<str>,
+    name: ChannelName,
     settings: RoomSettings,
-    interest: Interest,
+    pub interest: Interest,
     /// Made by an administrator: stays when it is empty.
     kept: bool,
     creator: Option<Arc<str>>,
+    /// Users with a name who are in it; guests are only counted.
+    members: BTreeMap<Arc<str>, Member>,
+    typing: TypingTable,
+    /// The newest messages and their authors, as many as can be edited.
+    recent: VecDeque<(MessageId, Arc<str>)>,
+}
+
+#[derive(Debug, Default)]
+struct Member {
+    devices: u32,
+    /// It stays one of the conversation while it is away.
+    stands: bool,
+}
+
+/// A message that is to be said.
+pub struct Draft {
+    pub id: MessageId,
+    pub text: Box<str>,
+    pub detail: Option<Box<Detail>>,
+    pub connection: Option<Uuid>,
+}
+
+/// How it is to be said.
+pub struct Saying {
+    pub member: bool,
+    pub echo: Echo,
+    pub confirm: bool,
 }
 
 impl Room {
     /// A room that came to be because somebody joined it.
-    pub fn joined(name: Arc<str>) -> Self {
+    pub fn joined(name: &ChannelName) -> Self {
         Self {
-            name,
+            name: name.clone(),
             settings: RoomSettings::default(),
             interest: Interest::default(),
             kept: false,
             creator: None,
+            members: BTreeMap::new(),
+            typing: TypingTable::default(),
+            recent: VecDeque::new(),
         }
     }
 
     /// A room made by hand (TUS-24).
-    pub fn created(name: Arc<str>, settings: RoomSettings, creator: Option<Arc<str>>) -> Self {
-        Self { name, settings, interest: Interest::default(), kept: true, creator }
+    pub fn created(name: &ChannelName, settings: RoomSettings, creator: Option<Arc<str>>) -> Self {
+        Self { settings, kept: true, creator, ..Self::joined(name) }
     }
 
     /// Whether nothing would be lost if it went.
     pub fn is_over(&self) -> bool {
-        !self.kept && self.interest.is_empty()
+        !self.kept && self.interest.is_empty() && !self.members.values().any(|m| m.stands)
+    }
+
+    pub fn realm(&self) -> RealmId {
+        self.name.realm
+    }
+
+    pub fn into_name(self) -> ChannelName {
+        self.name
     }
 
     pub fn info(&self, cap: usize) -> RoomInfo {
         RoomInfo {
-            name: self.name.clone(),
+            name: self.name.id.clone(),
             member_count: self.interest.total(),
             max_members: self.max_members(cap),
             public: self.settings.public,
@@ -62,15 +108,24 @@ impl Room {
     }
 
     /// Lets a connection in, and tells those who are in already (T1).
-    pub fn join(&mut self, ask: Ask<'_>, variant: Variant, password: Option<&str>, outlet: &mut impl Outlet) {
-        let Ask { id, origin, .. } = ask;
+    pub fn join(&mut self, ask: &Ask<'_>, joining: Joining<'_>, outlet: &mut impl Outlet) {
+        let Joining { variant, password, manner, username } = joining;
+        let origin = ask.origin;
         let cap = ask.limits.max_room_members;
         if let Err(refusal) = self.admit(origin.principal.as_deref(), password, cap) {
-            return outlet.reply(origin.reply_to, Reply::Denied(refusal));
+            return ask.answer(outlet, Reply::Denied(refusal));
         }
-        self.announce(ask, |room, user| Event::Joined { room, user }, outlet);
+        if manner == JoinManner::Open {
+            let (room, user, at_ms) = (self.name.id.clone(), origin.user.clone(), ask.now.unix_ms);
+            self.announce(ask, &Event::Joined { room, user, username, at_ms }, outlet);
+        }
         self.interest.add(origin.reply_to.shard(), variant);
-        outlet.reply(origin.reply_to, Reply::Joined { channel: id, room: self.name.clone() });
+        if let Some(user) = named(origin) {
+            let member = self.members.entry(user).or_default();
+            member.devices += 1;
+            member.stands |= manner == JoinManner::Standing;
+        }
+        ask.answer(outlet, Reply::Joined { channel: ask.id, kind: Kind::Room, id: self.name.id.clone() });
     }
 
     fn admit(&self, who: Option<&Principal>, password: Option<&str>, cap: usize) -> Result<(), Refusal> {
@@ -97,39 +152,213 @@ impl Room {
 
     /// Tells the members that a user came or went (T1). A guest is nobody's user: a crowd of them coming back
     /// after an outage would tell everybody of everybody, and nobody anything.
-    fn announce(
-        &self,
-        ask: Ask<'_>,
-        event: impl FnOnce(Arc<str>, Arc<str>) -> Event,
-        outlet: &mut impl Outlet,
-    ) {
-        if ask.origin.principal.is_some() {
-            outlet.publish(ask.id, &self.interest, None, &event(self.name.clone(), ask.origin.user.clone()));
+    fn announce(&self, ask: &Ask<'_>, event: &Event, outlet: &mut impl Outlet) {
+        if named(ask.origin).is_some() {
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, event);
         }
     }
 
     /// Takes a connection out. Unknown ones are ignored: their own shard has already forgotten them.
-    pub fn leave(&mut self, ask: Ask<'_>, variant: Variant, quiet: bool, outlet: &mut impl Outlet) {
+    pub fn leave(
+        &mut self,
+        ask: &Ask<'_>,
+        variant: Variant,
+        quiet: bool,
+        username: Option<Arc<str>>,
+        outlet: &mut impl Outlet,
+    ) {
         let origin = ask.origin;
         if !self.interest.remove(origin.reply_to.shard(), variant) {
             return;
         }
         // First, so that it does not hear of its own leaving.
         if !quiet {
-            outlet.reply(origin.reply_to, Reply::Left { room: self.name.clone() });
+            ask.answer(outlet, Reply::Left { kind: Kind::Room, id: self.name.id.clone() });
         }
-        self.announce(ask, |room, user| Event::Left { room, user }, outlet);
+        self.stop_typing(ask, outlet);
+        let stands = self.forget_device(origin, quiet);
+        if !stands {
+            let (room, user, at_ms) = (self.name.id.clone(), origin.user.clone(), ask.now.unix_ms);
+            self.announce(ask, &Event::Left { room, user, username, at_ms }, outlet);
+        }
     }
 
-    /// Says something to all members, the sender included (T4).
-    pub fn publish(&self, ask: Ask<'_>, text: Box<str>, member: bool, outlet: &mut impl Outlet) {
-        let Ask { id, origin, now, .. } = ask;
-        if let Err(refusal) = self.admit_speaker(origin.principal.as_deref(), member) {
-            return outlet.reply(origin.reply_to, Reply::Refused(refusal));
+    /// Whether the user is still one of the conversation.
+    fn forget_device(&mut self, origin: &Origin, quiet: bool) -> bool {
+        let Some(user) = named(origin) else { return false };
+        let Some(member) = self.members.get_mut(&user) else { return false };
+        member.devices = member.devices.saturating_sub(1);
+        member.stands &= quiet;
+        let stands = member.stands;
+        if member.devices == 0 && !stands {
+            self.members.remove(&user);
         }
-        let message =
-            Event::Message { room: self.name.clone(), from: origin.user.clone(), text, at_ms: now.unix_ms };
-        outlet.publish(id, &self.interest, None, &message);
+        stands
+    }
+
+    /// Users in it, by name, at most `max`, and how many there are.
+    pub fn members(&self, max: usize) -> (Vec<Arc<str>>, usize) {
+        let there = || self.members.iter().filter(|(_, m)| m.devices > 0).map(|(user, _)| user);
+        (there().take(max).cloned().collect(), there().count())
+    }
+
+    /// Says something to all members (T4). Those of the conversation who are away find it when they come, and
+    /// those who are mentioned and not there hear of it.
+    pub fn publish(&mut self, ask: &Ask<'_>, draft: Draft, how: Saying, outlet: &mut impl Outlet) {
+        let origin = ask.origin;
+        if let Err(refusal) = self.admit_speaker(origin.principal.as_deref(), how.member) {
+            return ask.answer(outlet, Reply::Refused(refusal));
+        }
+        let message = Message {
+            id: draft.id,
+            kind: Kind::Room,
+            place: self.name.id.clone(),
+            from: origin.user.clone(),
+            connection: draft.connection,
+            text: draft.text,
+            detail: draft.detail,
+            at_ms: ask.now.unix_ms,
+        };
+        self.stop_typing(ask, outlet);
+        if ask.limits.message_cache > 0 {
+            if self.recent.len() >= ask.limits.message_cache {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((message.id, message.from.clone()));
+        }
+        let event = Event::Message(message);
+        let except = match (how.echo, origin.reply_to.connection()) {
+            (Echo::Never, Some(key)) => Except::Connection(key),
+            _ => Except::Nobody,
+        };
+        outlet.publish(ask.id, &self.interest, &except, &event);
+        if how.echo == Echo::Always && !how.member {
+            ask.answer(outlet, Reply::Heard { event: Box::new(event.clone()) });
+        }
+        self.after_publishing(ask, &event, how.confirm, outlet);
+    }
+
+    /// What a message leads to besides being heard: a word to its sender, and errands to those not there.
+    fn after_publishing(&self, ask: &Ask<'_>, event: &Event, confirm: bool, outlet: &mut impl Outlet) {
+        let Event::Message(message) = event else { return };
+        let other = |user: &Arc<str>| *user != message.from;
+        let heard = self.members.iter().any(|(user, m)| other(user) && m.devices > 0);
+        if confirm && heard {
+            let (id, room) = (message.id, Some(self.name.id.clone()));
+            ask.answer(outlet, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
+        }
+        let absent = self.members.iter().filter(|(user, m)| m.stands && m.devices == 0 && other(user));
+        for (user, _) in absent.take(ABSENT_MAX) {
+            let confirm = (confirm && !heard).then(|| (message.id, self.name.id.clone()));
+            self.send_off(ask, user, Op::Keep { event: Box::new(event.clone()), confirm }, outlet);
+        }
+        let Some(detail) = &message.detail else { return };
+        for user in detail.mentions.iter().filter(|user| other(user) && !self.members.contains_key(*user)) {
+            let notification = Arc::new(self.mention(message));
+            self.send_off(ask, user, Op::Notify { notification }, outlet);
+        }
+    }
+
+    /// Who is mentioned need not be one who may hear the message: it is told where, and not what.
+    fn mention(&self, message: &Message) -> Notification {
+        Notification {
+            id: MessageId::random(message.id.0.as_u128().rotate_left(64)),
+            title: format!("{} mentioned you", message.from).into(),
+            text: format!("{} mentioned you in {}", message.from, self.name.id).into(),
+            level: "info".into(),
+            priority: Priority::Normal,
+            channel: None,
+            about: Some((self.name.id.clone(), message.id)),
+            at_ms: message.at_ms,
+        }
+    }
+
+    fn send_off(&self, ask: &Ask<'_>, user: &Arc<str>, op: Op, outlet: &mut impl Outlet) {
+        let name = ChannelName { kind: Kind::User, id: user.clone(), ..self.name.clone() };
+        let reply_to = match op {
+            // Its sender is told when it arrives.
+            Op::Keep { confirm: Some(_), .. } => ask.origin.reply_to,
+            _ => ReplyTo::Nobody { shard: ask.origin.reply_to.shard() },
+        };
+        let origin = Origin { reply_to, tag: None, ..ask.origin.clone() };
+        outlet.errand(reply_to.shard(), Command { target: Target::Named(name), origin, op });
+    }
+
+    /// A member writes, or stopped (GAT-10, NEX-21).
+    pub fn type_in(
+        &mut self,
+        ask: &Ask<'_>,
+        on: bool,
+        username: Option<Arc<str>>,
+        for_ms: u64,
+        outlet: &mut impl Outlet,
+    ) {
+        let user = &ask.origin.user;
+        if !on {
+            return self.stop_typing(ask, outlet);
+        }
+        if self.typing.start(user, username.clone(), ask.now.mono_ms, for_ms) {
+            self.tell_typing(ask, user, username, true, outlet);
+        }
+    }
+
+    fn stop_typing(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
+        if self.typing.is_empty() {
+            return;
+        }
+        if let Some(writer) = self.typing.stop(&ask.origin.user) {
+            self.tell_typing(ask, &writer.user, writer.username, false, outlet);
+        }
+    }
+
+    pub fn typing(&mut self) -> &mut TypingTable {
+        &mut self.typing
+    }
+
+    pub fn tell_typing(
+        &self,
+        ask: &Ask<'_>,
+        user: &Arc<str>,
+        username: Option<Arc<str>>,
+        on: bool,
+        outlet: &mut impl Outlet,
+    ) {
+        let typing = Typing {
+            room: Some(self.name.id.clone()),
+            to: "".into(),
+            user: user.clone(),
+            username,
+            on,
+            at_ms: ask.now.unix_ms,
+        };
+        let except = Except::User(user.clone());
+        outlet.publish(ask.id, &self.interest, &except, &Event::Typing(typing));
+    }
+
+    /// Tells all members that a member has read, changed or taken back a message. Only its author changes it
+    /// (NEX-24, NEX-25).
+    pub fn amend(&self, ask: &Ask<'_>, message: MessageId, change: Change, outlet: &mut impl Outlet) {
+        let Some((_, author)) = self.recent.iter().rev().find(|(id, _)| *id == message) else {
+            return ask.answer(outlet, Reply::Refused(NO_MESSAGE));
+        };
+        let (room, user, at_ms) = (self.name.id.clone(), ask.origin.user.clone(), ask.now.unix_ms);
+        if !matches!(change, Change::Read) && *author != user {
+            return ask.answer(outlet, Reply::Refused(NOT_THE_AUTHOR));
+        }
+        let (event, except) = match change {
+            Change::Read => {
+                let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
+                (Event::Read { room, message, user, at_ms }, except)
+            }
+            Change::Text(text) => (Event::Edited { room, message, user, text, at_ms }, Except::Nobody),
+            Change::Deleted => (Event::Deleted { room, message, user, at_ms }, Except::Nobody),
+        };
+        outlet.publish(ask.id, &self.interest, &except, &event);
+    }
+
+    /// A message that was taken back can be amended no more.
+    pub fn forget(&mut self, message: MessageId, author: &str) {
+        self.recent.retain(|(id, by)| *id != message || **by != *author);
     }
 
     fn admit_speaker(&self, who: Option<&Principal>, member: bool) -> Result<(), Refusal> {
@@ -145,15 +374,39 @@ impl Room {
         Ok(())
     }
 
-    /// Hands out an event made elsewhere, without the one excluded (TUS-14).
-    pub fn relay(&self, id: ChannelId, event: &Event, exclude: Option<ConnKey>, outlet: &mut impl Outlet) {
-        outlet.publish(id, &self.interest, exclude, event);
+    /// Hands out an event made elsewhere, without those left out (TUS-14).
+    pub fn relay(&self, ask: &Ask<'_>, event: &Event, except: &Except, outlet: &mut impl Outlet) {
+        outlet.publish(ask.id, &self.interest, except, event);
     }
 
     /// Whether a listing may show it to that principal.
     pub fn is_visible_to(&self, who: Option<&Principal>) -> bool {
         self.settings.public || who.is_some_and(|p| p.has_role(Principal::ADMIN) || self.is_creator(p))
     }
+}
+
+/// How somebody wants to join.
+pub struct Joining<'a> {
+    pub variant: Variant,
+    pub password: Option<&'a str>,
+    pub manner: JoinManner,
+    pub username: Option<Arc<str>>,
+}
+
+/// What became of a message.
+pub enum Change {
+    Read,
+    Text(Box<str>),
+    Deleted,
+}
+
+pub const NO_MESSAGE: Refusal = Refusal::new(Code::NotFound, "Message not found");
+const NOT_THE_AUTHOR: Refusal = Refusal::new(Code::Forbidden, "Only the author may change a message");
+
+/// The user who asks; `None` for a guest, and for one without a name.
+fn named(origin: &Origin) -> Option<Arc<str>> {
+    let known = origin.principal.is_some() && !origin.user.is_empty();
+    known.then(|| origin.user.clone())
 }
 
 /// Compares in a time that does not tell how much of it is right.

@@ -1,213 +1,377 @@
-//! A user at home: devices, presence, places in rooms, and messages that wait.
+//! A user at home: devices, presence, places in rooms, contacts, and messages that wait.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::mailbox::{Confirm, Item, Mailbox};
+use super::presence::Shown;
+use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
+use crate::limit::SlidingWindow;
 use crate::model::{
-    ChannelId, ChannelName, Code, ConnKey, Event, MessageId, RealmId, Refusal, Reply, ReplyTo, Status,
-    Variant,
+    ChannelName, Code, Contact, Detail, Dialect, Event, Except, Follow, JoinManner, Kind, Message, MessageId,
+    Notification, Op, Priority, Refusal, Reply, Showing, Status, Target, Typing, Variant,
 };
+use crate::model::{Command, Origin};
 
-/// One user with at least one device, or with messages waiting for one.
+/// One user with at least one device, or with something that is kept for it.
 #[derive(Debug)]
 pub struct User {
-    name: Arc<str>,
-    realm: RealmId,
-    tenant: Arc<str>,
-    interest: Interest,
-    status: Status,
+    pub name: ChannelName,
+    pub interest: Interest,
+    pub shown: Shown,
     /// Room and how many devices hold it; a handful, so a list beats a map.
     claims: Vec<(Arc<str>, u32)>,
-    /// Waiting for the next device, oldest first.
-    queue: VecDeque<Direct>,
-    /// Handed to a device and not acknowledged; kept only for users whose clients acknowledge.
-    unconfirmed: VecDeque<Direct>,
-    acknowledges: bool,
+    pub mailbox: Mailbox,
+    window: SlidingWindow,
+    kept: Kept,
+    /// Where it stands in the directory of those online.
+    pub listed_at: Option<u32>,
+    /// It is on the list of those who went and are remembered.
+    pub remembered: bool,
+    /// Others are to be told of a change at the end of the turn.
+    pub untold: bool,
 }
 
-#[derive(Clone, Debug)]
-struct Direct {
-    id: MessageId,
-    from: Arc<str>,
-    text: Box<str>,
-    at_ms: u64,
-    sender: ReplyTo,
+/// What is kept of a user across its connections.
+#[derive(Debug, Default)]
+struct Kept {
+    contacts: Vec<Contact>,
+    /// Conversations it is one of, also while it is away (NEX-26).
+    standing: Vec<Arc<str>>,
+    /// Who writes to it.
+    typing: TypingTable,
 }
 
-impl Direct {
-    fn event(&self) -> Event {
-        Event::Direct { id: self.id, from: self.from.clone(), text: self.text.clone(), at_ms: self.at_ms }
-    }
+/// What a user's channel is told about a message before it is sent.
+pub struct Draft {
+    pub id: MessageId,
+    pub text: Box<str>,
+    pub detail: Option<Box<Detail>>,
 }
 
 impl User {
     pub fn new(name: &ChannelName) -> Self {
         Self {
-            name: name.id.clone(),
-            realm: name.realm,
-            tenant: name.tenant.clone(),
+            name: name.clone(),
             interest: Interest::default(),
-            status: Status::Offline,
+            shown: Shown::default(),
             claims: Vec::new(),
-            queue: VecDeque::new(),
-            unconfirmed: VecDeque::new(),
-            acknowledges: false,
+            mailbox: Mailbox::default(),
+            window: SlidingWindow::default(),
+            kept: Kept::default(),
+            listed_at: None,
+            remembered: false,
+            untold: false,
         }
     }
 
-    /// Counted in `online_users` (T13).
+    /// Counted among those online (T13).
     pub fn is_online(&self) -> bool {
-        self.status != Status::Offline
-    }
-
-    /// Whether nothing would be lost if it went.
-    pub fn is_over(&self) -> bool {
-        self.interest.is_empty() && self.queue.is_empty() && self.unconfirmed.is_empty()
-    }
-
-    /// Messages held for this user.
-    pub fn held(&self) -> usize {
-        self.queue.len() + self.unconfirmed.len()
+        self.has_device() && self.shown.status() != Status::Offline
     }
 
     pub fn has_device(&self) -> bool {
         !self.interest.is_empty()
     }
 
-    /// Hands out an event made elsewhere to all devices but the one excluded.
-    pub fn relay(&self, id: ChannelId, event: &Event, exclude: Option<ConnKey>, outlet: &mut impl Outlet) {
-        outlet.publish(id, &self.interest, exclude, event);
+    /// Whether there is something of it to remember while it is away.
+    pub fn is_worth_remembering(&self) -> bool {
+        self.shown.is_known() || !self.kept.contacts.is_empty() || !self.kept.standing.is_empty()
     }
 
-    /// A device authenticated: online, told to everybody, then what waited (TUS-18, T3, T18).
-    pub fn attach(&mut self, ask: Ask<'_>, variant: Variant, rooms: Vec<Arc<str>>, outlet: &mut impl Outlet) {
-        let Ask { id, origin, .. } = ask;
-        self.interest.add(origin.reply_to.shard(), variant);
+    /// Whether nothing would be lost if it went.
+    pub fn is_over(&self) -> bool {
+        !self.has_device() && self.mailbox.is_empty() && !self.remembered && !self.untold
+    }
+
+    pub fn typing(&mut self) -> &mut TypingTable {
+        &mut self.kept.typing
+    }
+
+    /// Hands out an event to all devices but those left out.
+    pub fn relay(&self, ask: &Ask<'_>, event: &Event, except: &Except, outlet: &mut impl Outlet) {
+        outlet.publish(ask.id, &self.interest, except, event);
+    }
+
+    /// A device is there: first it is told so, then what waited (T3, T18).
+    pub fn attach(
+        &mut self,
+        ask: &Ask<'_>,
+        variant: Variant,
+        rooms: Vec<Arc<str>>,
+        outlet: &mut impl Outlet,
+    ) {
+        let first = !self.has_device();
+        self.interest.add(ask.origin.reply_to.shard(), variant);
         let max = ask.limits.max_rooms_per_user;
         let over = rooms.into_iter().filter(|room| self.claim(room.clone(), max).is_err()).collect();
-        outlet.reply(origin.reply_to, Reply::Attached { channel: id, over });
-        self.set_status(Status::Online, ask, outlet);
+        let follow = self.follow(variant.dialect);
+        ask.answer(outlet, Reply::Attached { channel: ask.id, over, follow });
+        if first {
+            self.shown.came(ask.now.unix_ms, ask.origin.reply_to);
+        } else if variant.dialect == Dialect::Tusk {
+            // The document tells of every authentication (TUS-18).
+            let showing = Showing { status: Some(Status::Online), ..Showing::default() };
+            self.shown.say(&self.name.id, showing, ask.now.unix_ms, ask.origin.reply_to);
+        }
+        self.untold = true;
         self.flush(ask, outlet);
     }
 
-    /// Hands over what waits, oldest first, and again what was not acknowledged: the device that has just come
-    /// may be the one whose socket died unnoticed. Clients that acknowledge tell doubles by their id.
-    fn flush(&mut self, ask: Ask<'_>, outlet: &mut impl Outlet) {
-        let id = ask.id;
-        for direct in &self.unconfirmed {
-            outlet.publish(id, &self.interest, None, &direct.event());
-        }
-        for direct in std::mem::take(&mut self.queue) {
-            outlet.publish(id, &self.interest, None, &direct.event());
-            outlet.reply(direct.sender, Reply::Delivered { id: direct.id });
-            if self.acknowledges {
-                keep_newest(&mut self.unconfirmed, direct, ask.limits.direct_queue);
+    /// What a new device becomes a member of by itself, in dialects that have such things.
+    fn follow(&self, dialect: Dialect) -> Vec<Follow> {
+        match dialect {
+            Dialect::Nexus => self.kept.standing.iter().cloned().map(Follow::Room).collect(),
+            Dialect::Sge => {
+                self.kept.contacts.iter().map(|c| Follow::Presence(c.user.clone())).collect()
             }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Hands over what waits, and again what was not acknowledged. Clients tell doubles by their id.
+    fn flush(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
+        for item in self.mailbox.unconfirmed() {
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
+        }
+        for item in self.mailbox.take(ask.now.mono_ms, ask.limits.queue_ttl) {
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
+            self.confirm(ask, &item, outlet);
+            if matches!(item.event, Event::Direct(_)) {
+                self.mailbox.await_acknowledgement(item, ask.limits.queue);
+            }
+        }
+    }
+
+    /// Tells the sender that something has arrived.
+    fn confirm(&self, ask: &Ask<'_>, item: &Item, outlet: &mut impl Outlet) {
+        if let Some(Confirm { to, id, room }) = item.confirm.clone() {
+            outlet.reply(to, None, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
         }
     }
 
     /// A device is gone; offline only with the last one (T20).
-    pub fn detach(&mut self, ask: Ask<'_>, variant: Variant, rooms: &[Arc<str>], outlet: &mut impl Outlet) {
+    pub fn detach(&mut self, ask: &Ask<'_>, variant: Variant, rooms: &[Arc<str>]) {
         if !self.interest.remove(ask.origin.reply_to.shard(), variant) {
             return;
         }
         for room in rooms {
-            self.release(room);
+            self.release(room, false);
         }
-        if self.interest.is_empty() {
-            self.set_status(Status::Offline, ask, outlet);
+        if !self.has_device() {
+            self.shown.went(ask.now.unix_ms, ask.origin.reply_to);
+            self.untold = true;
         }
     }
 
-    /// Takes the user's word for its availability and tells everybody (TUS-16, TUS-17). Where too many are
-    /// online for that, the connection it came from is asked to tell its rooms; when it was the last one, its
-    /// rooms hear of its leaving.
-    pub fn set_status(&mut self, status: Status, ask: Ask<'_>, outlet: &mut impl Outlet) {
-        self.status = status;
-        if !ask.limits.presence_broadcast {
-            return;
-        }
-        let event = Event::Presence { user: self.name.clone(), status, at_ms: ask.now.unix_ms };
-        match ask.limits.presence_broadcast_limit {
-            max if max != 0 && ask.online > max => {
-                outlet.reply(ask.origin.reply_to, Reply::TellRooms { event: Box::new(event) });
-            }
-            _ => outlet.announce(self.realm, &self.tenant, &event),
-        }
+    /// Takes the user's word for how it is (TUS-16, NEX-48, SGE-12).
+    pub fn set_presence(&mut self, ask: &Ask<'_>, showing: Showing, outlet: &mut impl Outlet) {
+        self.shown.say(&self.name.id, showing, ask.now.unix_ms, ask.origin.reply_to);
+        self.untold = true;
+        ask.done(outlet);
     }
 
     /// A place in one more room, within the limit over all of the user's devices (TUS-33).
-    pub fn claim(&mut self, room: Arc<str>, max: usize) -> Result<(), Refusal> {
-        let holds = self.claims.iter().any(|(r, _)| *r == room);
-        if max != 0 && !holds && self.claims.len() >= max {
-            return Err(too_many_rooms(max));
-        }
-        self.hold(room);
-        Ok(())
+    pub fn take_place(&mut self, ask: &Ask<'_>, room: Arc<str>, manner: JoinManner, outlet: &mut impl Outlet) {
+        let reply = match self.claim(room.clone(), ask.limits.max_rooms_per_user) {
+            Ok(()) => {
+                if manner == JoinManner::Standing && !self.kept.standing.contains(&room) {
+                    self.kept.standing.push(room.clone());
+                }
+                Reply::Claimed { room }
+            }
+            Err(refusal) => Reply::Denied(refusal),
+        };
+        ask.answer(outlet, reply);
     }
 
-    fn hold(&mut self, room: Arc<str>) {
+    fn claim(&mut self, room: Arc<str>, max: usize) -> Result<(), Refusal> {
+        let standing = || self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(r, _)| r == *s)).count();
+        let holds = self.claims.iter().any(|(r, _)| *r == room) || self.kept.standing.contains(&room);
+        if max != 0 && !holds && self.claims.len() + standing() >= max {
+            return Err(too_many_rooms(max));
+        }
         match self.claims.iter_mut().find(|(r, _)| *r == room) {
             Some((_, devices)) => *devices += 1,
             None => self.claims.push((room, 1)),
         }
+        Ok(())
     }
 
-    pub fn release(&mut self, room: &str) {
+    pub fn release(&mut self, room: &str, for_good: bool) {
         if let Some(at) = self.claims.iter().position(|(r, _)| **r == *room) {
             self.claims[at].1 -= 1;
             if self.claims[at].1 == 0 {
                 self.claims.swap_remove(at);
             }
         }
+        if for_good {
+            self.kept.standing.retain(|r| **r != *room);
+        }
     }
 
-    /// Delivers to every device, or keeps the newest for later (T18, T19). `keep`: the shard has room for one
-    /// more; without it a delivered message is not kept until it is acknowledged.
-    pub fn send(
+    /// One message more in the user's sliding window, over all of its devices (GAT-49).
+    pub fn grant(&mut self, ask: &Ask<'_>, limit: u32, window_ms: u64, outlet: &mut impl Outlet) {
+        const OVER: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
+        let granted = self.window.try_take(limit, window_ms, ask.now.mono_ms);
+        ask.answer(outlet, if granted { Reply::Granted } else { Reply::Denied(OVER) });
+    }
+
+    /// Delivers to every device, or keeps it for later (T18, T19). `keep`: the shard has room for one more;
+    /// without it a delivered message is not kept until it is acknowledged.
+    pub fn send(&mut self, ask: &Ask<'_>, draft: Draft, echo: bool, keep: bool, outlet: &mut impl Outlet) {
+        let origin = ask.origin;
+        let queued = !self.has_device();
+        let Draft { id, text, detail } = draft;
+        let message = Message {
+            id,
+            kind: Kind::User,
+            place: self.name.id.clone(),
+            from: origin.user.clone(),
+            connection: None,
+            text,
+            detail,
+            at_ms: ask.now.unix_ms,
+        };
+        ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
+        if echo && origin.user != self.name.id {
+            self.echo(ask, &message, outlet);
+        }
+        let confirm = Some(Confirm { to: origin.reply_to, id, room: None });
+        let item = self.item(ask, Event::Direct(message), Priority::Normal, confirm);
+        if let Some(writer) = self.kept.typing.stop(&origin.user) {
+            self.tell_typing(ask, &origin.user, writer.username, false, outlet);
+        }
+        if queued {
+            return self.mailbox.keep(item, ask.limits.queue);
+        }
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
+        self.confirm(ask, &item, outlet);
+        if keep {
+            self.mailbox.await_acknowledgement(item, ask.limits.queue);
+        }
+    }
+
+    /// The sender's own devices are told at their home (SGE-23).
+    fn echo(&self, ask: &Ask<'_>, message: &Message, outlet: &mut impl Outlet) {
+        let shard = ask.origin.reply_to.shard();
+        let sender = ChannelName { id: ask.origin.user.clone(), ..self.name.clone() };
+        let op = Op::Announce { event: Event::Direct(message.clone()), except: Except::Nobody };
+        let origin = Origin { reply_to: crate::model::ReplyTo::Nobody { shard }, tag: None, ..ask.origin.clone() };
+        outlet.errand(shard, Command { target: Target::Named(sender), origin, op });
+    }
+
+    fn item(&self, ask: &Ask<'_>, event: Event, priority: Priority, confirm: Option<Confirm>) -> Item {
+        Item { event, priority, since_ms: ask.now.mono_ms, confirm }
+    }
+
+    /// Keeps what a conversation said while the user was away, or tells it at once.
+    pub fn keep(
         &mut self,
-        ask: Ask<'_>,
-        message: MessageId,
-        text: Box<str>,
-        keep: bool,
+        ask: &Ask<'_>,
+        event: Event,
+        confirm: Option<(MessageId, Arc<str>)>,
         outlet: &mut impl Outlet,
     ) {
-        let Ask { id, origin, now, limits, .. } = ask;
-        let queued = self.interest.is_empty();
-        let direct = Direct {
-            id: message,
-            from: origin.user.clone(),
-            text,
-            at_ms: now.unix_ms,
-            sender: origin.reply_to,
+        let to = ask.origin.reply_to;
+        let confirm = confirm.map(|(id, room)| Confirm { to, id, room: Some(room) });
+        let item = self.item(ask, event, Priority::Normal, confirm);
+        self.hand_or_keep(ask, item, outlet);
+    }
+
+    /// Tells the user something, now or when it comes (SGE-34, NEX-58).
+    pub fn notify(&mut self, ask: &Ask<'_>, notification: Arc<Notification>, outlet: &mut impl Outlet) {
+        let priority = notification.priority;
+        let item = self.item(ask, Event::Notification(notification), priority, None);
+        ask.answer(outlet, Reply::Notified { delivered: self.has_device() });
+        self.hand_or_keep(ask, item, outlet);
+    }
+
+    fn hand_or_keep(&mut self, ask: &Ask<'_>, item: Item, outlet: &mut impl Outlet) {
+        if !self.has_device() {
+            return self.mailbox.keep(item, ask.limits.queue);
+        }
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
+        self.confirm(ask, &item, outlet);
+    }
+
+    /// A device has seen or thrown away a notification; the others are told (NEX-39, NEX-40).
+    pub fn mirror(&mut self, ask: &Ask<'_>, event: &Event, outlet: &mut impl Outlet) {
+        if let Event::NotificationCleared { id, .. } = event {
+            self.mailbox.clear_notifications(*id);
+        }
+        let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
+        outlet.publish(ask.id, &self.interest, &except, event);
+        ask.done(outlet);
+    }
+
+    /// Somebody writes to this user, or stopped.
+    pub fn somebody_types(
+        &mut self,
+        ask: &Ask<'_>,
+        on: bool,
+        username: Option<Arc<str>>,
+        for_ms: u64,
+        outlet: &mut impl Outlet,
+    ) {
+        let writer = ask.origin.user.clone();
+        let tell = match on {
+            true => self.kept.typing.start(&writer, username.clone(), ask.now.mono_ms, for_ms),
+            false => self.kept.typing.stop(&writer).is_some(),
         };
-        outlet.reply(origin.reply_to, Reply::Sent { to: self.name.clone(), id: message, queued });
-        if queued {
-            keep_newest(&mut self.queue, direct, limits.direct_queue);
-            return;
-        }
-        outlet.publish(id, &self.interest, None, &direct.event());
-        outlet.reply(origin.reply_to, Reply::Delivered { id: message });
-        if self.acknowledges && keep {
-            keep_newest(&mut self.unconfirmed, direct, limits.direct_queue);
+        if tell {
+            self.tell_typing(ask, &writer, username, on, outlet);
         }
     }
 
-    /// The client has the message: it will not be sent again (TUS-36). From the first acknowledgement on,
-    /// what this user's clients leave unacknowledged is sent again when they come back.
-    pub fn acknowledge(&mut self, id: MessageId) {
-        self.acknowledges = true;
-        self.unconfirmed.retain(|d| d.id != id);
+    pub fn tell_typing(
+        &self,
+        ask: &Ask<'_>,
+        writer: &Arc<str>,
+        username: Option<Arc<str>>,
+        on: bool,
+        outlet: &mut impl Outlet,
+    ) {
+        let typing = Typing {
+            room: None,
+            to: self.name.id.clone(),
+            user: writer.clone(),
+            username,
+            on,
+            at_ms: ask.now.unix_ms,
+        };
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &Event::Typing(typing));
     }
-}
 
-/// `max` 0: as many as the shard's limit allows.
-fn keep_newest(queue: &mut VecDeque<Direct>, direct: Direct, max: usize) {
-    if max != 0 && queue.len() >= max {
-        queue.pop_front();
+    pub fn roster(&self) -> Vec<Contact> {
+        self.kept.contacts.clone()
     }
-    queue.push_back(direct);
+
+    /// Enters a contact, or changes what is said of it (SGE-38).
+    pub fn set_contact(&mut self, ask: &Ask<'_>, contact: Contact, outlet: &mut impl Outlet) {
+        let max = ask.limits.contacts;
+        let known = self.kept.contacts.iter().position(|c| c.user == contact.user);
+        match known {
+            Some(at) => self.kept.contacts[at] = contact,
+            None if max != 0 && self.kept.contacts.len() >= max => {
+                let text = format!("Too many contacts (at most {max})");
+                return ask.answer(outlet, Reply::Refused(Refusal::with(Code::LimitReached, text)));
+            }
+            None => {
+                outlet.follow(ask.id, &self.interest, &contact.user, true);
+                self.kept.contacts.push(contact);
+            }
+        }
+        ask.answer(outlet, Reply::Roster(self.roster()));
+    }
+
+    pub fn remove_contact(&mut self, ask: &Ask<'_>, user: &Arc<str>, outlet: &mut impl Outlet) {
+        if let Some(at) = self.kept.contacts.iter().position(|c| c.user == *user) {
+            self.kept.contacts.remove(at);
+            outlet.follow(ask.id, &self.interest, user, false);
+        }
+        ask.answer(outlet, Reply::Roster(self.roster()));
+    }
 }
 
 /// The refusal of TUS-33; guests meet the same limit on their own shard.

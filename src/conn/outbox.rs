@@ -88,6 +88,18 @@ impl Outbox {
         self.rest.push_back(frame);
     }
 
+    /// Puts a frame before all others, of which nothing has been sent: the greeting.
+    pub fn push_front(&mut self, frame: Frame, pool: &mut OutboxPool) {
+        debug_assert_eq!(self.sent, 0, "nothing goes before what is half sent");
+        self.bytes += frame.len();
+        if let Some(first) = self.first.replace(frame) {
+            if self.rest.capacity() == 0 {
+                self.rest = pool.take();
+            }
+            self.rest.push_front(first);
+        }
+    }
+
     /// Up to `slices.len()` waiting pieces, ready for one vectored write. Returns how many.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let Some(first) = &self.first else { return 0 };
@@ -166,6 +178,18 @@ mod tests {
 
     fn frame(n: usize, byte: u8) -> Frame {
         Rc::new(Bytes::from(vec![byte; n]))
+    }
+
+    #[test]
+    fn a_greeting_goes_before_what_waits() {
+        let mut pool = OutboxPool::default();
+        let mut outbox = Outbox::default();
+        outbox.push_front(frame(1, 1), &mut pool);
+        outbox.push_unbounded(frame(2, 2), &mut pool);
+        outbox.push_front(frame(3, 3), &mut pool);
+        assert_eq!((outbox.bytes(), outbox.frames()), (6, 3));
+        let firsts: Vec<u8> = outbox.drain(&mut pool).iter().map(|f| f[0]).collect();
+        assert_eq!(firsts, [3, 1, 2]);
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub struct Times {
     pub heartbeat: u64,
     /// Without any inbound frame, after which the connection is closed (TUS-63, T11).
     pub idle: u64,
+    /// Without any inbound frame, after which the next sweep removes the connection (AEG-20).
+    pub inactive: u64,
+    /// Between two sweeps (AEG-19).
+    pub sweep: u64,
     /// For authenticating, where that is demanded (TUS-62, T11).
     pub auth: u64,
     /// For the rest of a frame or message once its first byte is there.
@@ -77,25 +81,39 @@ impl Pace {
         }
     }
 
-    fn deadlines(&self, times: &Times) -> [Option<(u64, CloseReason)>; 5] {
+    fn deadlines(&self, times: &Times) -> [Option<(u64, CloseReason)>; 6] {
         let after = |since: u64, limit: u64, reason| (limit != 0).then_some((since + limit, reason));
         let running = |since: u64, limit, reason| if since == 0 { None } else { after(since, limit, reason) };
         [
             (self.expires != 0).then_some((self.expires, CloseReason::Expired)),
             if self.awaits_auth { after(self.opened, times.auth, CloseReason::AuthTimeout) } else { None },
             after(self.heard, times.idle, CloseReason::Idle),
+            after(self.heard, times.inactive, CloseReason::Inactive).map(|(at, reason)| (swept(at, times), reason)),
             running(self.incomplete_since, times.incomplete, CloseReason::IncompleteTimeout),
             running(self.blocked_since, times.outbox_age, CloseReason::SlowAge),
         ]
     }
 }
 
+/// The first sweep not before that moment.
+fn swept(at: u64, times: &Times) -> u64 {
+    at.next_multiple_of(times.sweep.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_inactive_are_removed_by_the_next_sweep() {
+        let times = Times { inactive: 300, sweep: 30, ..Times::default() };
+        let pace = Pace { opened: 1, heard: 1, ..Pace::default() };
+        assert_eq!(pace.due(329, &times), Due::Later(Some(330)));
+        assert_eq!(pace.due(330, &times), Due::Close(CloseReason::Inactive));
+    }
+
     const TIMES: Times =
-        Times { heartbeat: 30, idle: 60, auth: 300, incomplete: 10, outbox_age: 5, closing: 2 };
+        Times { heartbeat: 30, idle: 60, inactive: 0, sweep: 0, auth: 300, incomplete: 10, outbox_age: 5, closing: 2 };
 
     #[test]
     fn a_silent_connection_is_pinged_and_then_closed() {

@@ -8,16 +8,21 @@ use std::task::Waker;
 
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::agenda::{Agenda, Wait};
 use super::{Outbox, Pace};
-use crate::limit::FixedWindow;
-use crate::model::{ChannelId, CloseReason, ConnKey, Principal, Variant};
+use crate::fanout::Feed;
+use crate::limit::{FixedWindow, Holding, SlidingWindow};
+use crate::model::{Address, ChannelId, CloseReason, ConnKey, Dialect, Kind, Principal, Variant, Wording};
 use crate::net::Place;
 
 /// One membership of a connection.
 #[derive(Debug)]
 pub struct Joined {
     pub channel: ChannelId,
+    pub kind: Kind,
     pub name: Arc<str>,
+    /// How the client calls it.
+    pub wording: Wording,
     /// Its place in the channel's local list.
     pub place: u32,
     /// It has asked to leave. Until its home answers, it hears what was said before.
@@ -34,22 +39,8 @@ pub enum Phase {
     Gone,
 }
 
-/// The step whose answer a connection waits for. While it waits, nothing more is read from its socket.
-#[derive(Debug)]
-pub enum Wait {
-    /// For its user's channel to know it.
-    Attach,
-    /// It knows the device; these rooms are more than the user may be in, and are left next.
-    Over { rooms: Vec<Arc<str>> },
-    /// For a place among its user's rooms.
-    Claim { room: Arc<str>, password: Option<Arc<str>> },
-    /// It has the place: join comes next.
-    Claimed { room: Arc<str>, password: Option<Arc<str>> },
-    /// For the room to let it in.
-    Join { room: Arc<str>, claimed: bool },
-    /// The room did not: the place is given back next.
-    GiveBack { room: Arc<str> },
-}
+/// Whose connections are counted: a tenant's, or one user's of it.
+pub type Holder = (Dialect, Arc<str>, Option<Arc<str>>);
 
 /// Where a connection comes from; kept for its end.
 #[derive(Debug)]
@@ -58,6 +49,8 @@ pub struct Peer {
     pub address: IpAddr,
     /// Its place among the connections of that address and of the dialect; given back when dropped.
     pub place: Option<Place>,
+    /// The same among those of its user and of its tenant.
+    pub holdings: Vec<Holding<Holder>>,
 }
 
 /// One connection of the slab.
@@ -94,6 +87,16 @@ pub struct Conn {
     pub inbox: Option<Joined>,
     pub rooms: Vec<Joined>,
     pub wait: Option<Box<Wait>>,
+    /// What it does next; while there is something, nothing more is read from its socket.
+    pub agenda: Option<Box<Agenda>>,
+    /// The greeting is not said yet: all else waits behind it.
+    pub ungreeted: bool,
+    /// It came in by the administrators' way (AEG-02).
+    pub administers: bool,
+    /// What of its user's channel it chose not to hear.
+    pub deaf: Feed,
+    /// The sliding window of one who has no user to share it with.
+    pub own_window: Option<Box<SlidingWindow>>,
     pub messages: FixedWindow,
     pub pings: FixedWindow,
     pub pace: Pace,
@@ -124,6 +127,11 @@ impl Conn {
             inbox: None,
             rooms: Vec::new(),
             wait: None,
+            agenda: None,
+            ungreeted: false,
+            administers: false,
+            deaf: Feed::ALWAYS,
+            own_window: None,
             messages: FixedWindow::default(),
             pings: FixedWindow::default(),
             pace: Pace::default(),
@@ -138,7 +146,8 @@ impl Conn {
 
     /// Whether nothing is read from it for now. One that is closing is read on, so that its Close is seen.
     pub fn is_paused(&self) -> bool {
-        self.is_open() && (self.wait.is_some() || self.held_by_lanes != 0 || self.held_by_deliveries)
+        let waits = self.wait.is_some() || self.agenda.is_some();
+        self.is_open() && (waits || self.held_by_lanes != 0 || self.held_by_deliveries)
     }
 
     /// The name others see.
@@ -146,14 +155,26 @@ impl Conn {
         self.name.get_or_insert_with(|| format!("{}{}", Principal::GUEST_PREFIX, self.key).into()).clone()
     }
 
-    /// The membership of that room.
-    pub fn room(&self, name: &str) -> Option<&Joined> {
-        self.rooms.iter().find(|j| *j.name == *name && !j.leaving)
+    /// The membership of that channel.
+    pub fn member_of(&self, place: Address<'_>) -> Option<&Joined> {
+        let (kind, id) = place.channel()?;
+        self.rooms.iter().find(|j| j.kind == kind && *j.name == *id && !j.leaving)
     }
 
     /// The names of the rooms it is in to stay.
     pub fn room_names(&self) -> Vec<Arc<str>> {
-        self.rooms.iter().filter(|j| !j.leaving).map(|j| j.name.clone()).collect()
+        let rooms = self.rooms.iter().filter(|j| j.kind == Kind::Room && !j.leaving);
+        rooms.map(|j| j.name.clone()).collect()
+    }
+
+    /// Whether it speaks for a user, whose devices share one home.
+    pub fn has_user(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| !who.user.is_empty())
+    }
+
+    /// Notes what it does next, behind what it does already.
+    pub fn plan(&mut self, steps: impl IntoIterator<Item = super::agenda::Step>) {
+        self.agenda.get_or_insert_default().extend(steps);
     }
 
     /// TCP ends here and now; the task that reads it notices.

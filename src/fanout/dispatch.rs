@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Delivery, Frames};
+use super::{Delivery, Feed, Frames};
 use crate::channel::{Interest, Outlet};
 use crate::dialect;
-use crate::model::{ChannelId, ConnKey, Dialect, Event, RealmId, Reply, ReplyTo, Variant};
+use crate::model::{ChannelId, Command, Dialect, Event, Except, RealmId, Reply, ReplyTo, Variant};
 use crate::ws::Deflater;
 use crate::ws::frame::{payload_of, text_frame};
 
@@ -27,14 +27,23 @@ pub struct Dispatch {
     /// Messages shorter than this many bytes are not compressed.
     deflate_min: usize,
     /// The dialects that speak in each realm, for announcements.
-    speakers: Vec<(RealmId, Dialect)>,
+    speakers: Vec<Speaker>,
     local: VecDeque<Delivery>,
     remote: VecDeque<(u16, Delivery)>,
     encoded: u64,
 }
 
+/// A dialect in its realm.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker {
+    pub realm: RealmId,
+    pub dialect: Dialect,
+    /// Whether it tells everybody of a change of presence.
+    pub presence: bool,
+}
+
 impl Dispatch {
-    pub fn new(shard: u16, shards: u16, speakers: Vec<(RealmId, Dialect)>, deflate_min: usize) -> Self {
+    pub fn new(shard: u16, shards: u16, speakers: Vec<Speaker>, deflate_min: usize) -> Self {
         Self {
             shard,
             shards,
@@ -99,40 +108,64 @@ impl Dispatch {
 }
 
 impl Outlet for Dispatch {
-    fn reply(&mut self, to: ReplyTo, reply: Reply) {
-        self.send(to.shard(), Delivery::Reply { to, reply });
+    fn reply(&mut self, to: ReplyTo, tag: Option<Arc<str>>, reply: Reply) {
+        match to {
+            ReplyTo::Nobody { .. } => {}
+            to => self.send(to.shard(), Delivery::Reply { to, tag, reply }),
+        }
     }
 
-    fn publish(&mut self, channel: ChannelId, interest: &Interest, exclude: Option<ConnKey>, event: &Event) {
+    fn publish(&mut self, channel: ChannelId, interest: &Interest, except: &Except, event: &Event) {
         let frames = self.frames(interest, event);
         if frames.is_empty() {
             return;
         }
+        let feed = Feed::of(event);
         let mut shards = interest.shards().peekable();
         let mut rest = Some(frames);
         while let Some(shard) = shards.next() {
             // The last shard takes the frames themselves: with one shard nothing is cloned.
             let frames = if shards.peek().is_some() { rest.clone() } else { rest.take() };
             let Some(frames) = frames else { break };
-            self.send(shard, Delivery::Fanout { channel, exclude, frames });
+            self.send(shard, Delivery::Fanout { channel, except: except.clone(), feed, frames });
         }
     }
 
-    fn announce(&mut self, realm: RealmId, tenant: &Arc<str>, event: &Event) {
+    fn announce(
+        &mut self,
+        realm: RealmId,
+        tenant: Option<&Arc<str>>,
+        about: Option<&Arc<str>>,
+        event: &Event,
+    ) {
+        let is_presence = matches!(event, Event::Presence { .. } | Event::StatusChanged { .. });
         let mut frames = Frames::default();
         for at in 0..self.speakers.len() {
-            let (speaks_in, dialect) = self.speakers[at];
-            if speaks_in == realm
-                && let Some(frame) = self.encode(dialect, event)
+            let speaker = self.speakers[at];
+            if speaker.realm == realm
+                && (speaker.presence || !is_presence)
+                && let Some(frame) = self.encode(speaker.dialect, event)
             {
-                frames.push(Variant { dialect, deflate: false }, frame);
+                frames.push(Variant { dialect: speaker.dialect, deflate: false }, frame);
             }
         }
-        if !frames.is_empty() {
-            for shard in 0..self.shards {
-                let (tenant, frames) = (tenant.clone(), frames.clone());
-                self.send(shard, Delivery::Realm { realm, tenant, frames });
-            }
+        if frames.is_empty() {
+            return;
+        }
+        let feed = if is_presence { Feed::ALWAYS } else { Feed::SYSTEM };
+        for shard in 0..self.shards {
+            let (tenant, about, frames) = (tenant.cloned(), about.cloned(), frames.clone());
+            self.send(shard, Delivery::Realm { realm, tenant, about, feed, frames });
+        }
+    }
+
+    fn errand(&mut self, shard: u16, command: Command) {
+        self.send(shard, Delivery::Errand(Box::new(command)));
+    }
+
+    fn follow(&mut self, channel: ChannelId, interest: &Interest, user: &Arc<str>, on: bool) {
+        for shard in interest.shards() {
+            self.send(shard, Delivery::Follow { channel, user: user.clone(), on });
         }
     }
 }

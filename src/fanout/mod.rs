@@ -8,7 +8,7 @@ mod dispatch;
 mod frames;
 mod membership;
 
-pub use delivery::Delivery;
-pub use dispatch::Dispatch;
+pub use delivery::{Delivery, Feed};
+pub use dispatch::{Dispatch, Speaker};
 pub use frames::{Frame, Frames, LocalFrames};
 pub use membership::{Member, Membership};

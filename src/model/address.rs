@@ -47,3 +47,51 @@ impl<'a> Address<'a> {
         }
     }
 }
+
+/// How a client calls a channel, apart from its id: `Address::Room` and its like.
+pub type Wording = for<'a> fn(&'a str) -> Address<'a>;
+
+impl Address<'_> {
+    /// What makes this kind of address of an id.
+    pub fn wording(self) -> Wording {
+        match self {
+            Self::Room(_) => Address::Room,
+            Self::Conversation(_) => Address::Conversation,
+            Self::Group(_) => Address::Group,
+            Self::Public(_) => Address::Public,
+            Self::Tenant(_) => Address::Tenant,
+            Self::Notifications(_) => Address::Notifications,
+            Self::Named(_) => Address::Named,
+            Self::Inbox(_) => Address::Inbox,
+            Self::Chat(_) => Address::Chat,
+            Self::Presence(_) => Address::Presence,
+            Self::System => |_| Address::System,
+            Self::Foreign(_) => Address::Foreign,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wording_makes_the_same_address_again() {
+        for address in [
+            Address::Room("x"),
+            Address::Conversation("x"),
+            Address::Group("x"),
+            Address::Public("x"),
+            Address::Tenant("x"),
+            Address::Notifications("x"),
+            Address::Named("x"),
+            Address::Inbox("x"),
+            Address::Chat("x"),
+            Address::Presence("x"),
+            Address::System,
+            Address::Foreign("x"),
+        ] {
+            assert_eq!(address.wording()("x"), address);
+        }
+    }
+}

@@ -24,13 +24,25 @@ pub enum CloseReason {
     SlowAge,
     /// A frame or message was begun and not ended in time.
     IncompleteTimeout,
+    /// The client has sent nothing for longer than the dialect's threshold (AEG-20).
+    Inactive,
+    /// The credential was no good; said after the upgrade (GAT-03).
+    InvalidToken,
+    /// The same in AegisX's words (AEG-29).
+    AuthenticationFailed,
+    /// The user, service or tenant has as many connections as it may (GAT-48).
+    TooManyConnections,
+    /// The client said that it goes (NEX-14).
+    Goodbye,
+    /// An administrator ended it (AEG-03).
+    Disconnected,
     /// The server goes down; clients come back elsewhere or later.
     Drain,
 }
 
 impl CloseReason {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::ClientClosed,
         Self::ClientGone,
         Self::Violation,
@@ -41,6 +53,12 @@ impl CloseReason {
         Self::SlowBytes,
         Self::SlowAge,
         Self::IncompleteTimeout,
+        Self::Inactive,
+        Self::InvalidToken,
+        Self::AuthenticationFailed,
+        Self::TooManyConnections,
+        Self::Goodbye,
+        Self::Disconnected,
         Self::Drain,
     ];
 
@@ -55,6 +73,12 @@ impl CloseReason {
             Self::Expired => (1008, "credential expired"),
             Self::SlowBytes | Self::SlowAge => (1013, "too slow: reconnect"),
             Self::IncompleteTimeout => (1008, "message not completed in time"),
+            Self::Inactive => (1001, "inactive"),
+            Self::InvalidToken => (1008, "Invalid token"),
+            Self::AuthenticationFailed => (1000, "Authentication failed"),
+            Self::TooManyConnections => (1008, "Too many connections"),
+            Self::Goodbye => (1000, ""),
+            Self::Disconnected => (1008, "disconnected by an administrator"),
             Self::Drain => (1012, "server restarts: reconnect"),
         }
     }
@@ -72,6 +96,12 @@ impl CloseReason {
             Self::SlowBytes => "slow_bytes",
             Self::SlowAge => "slow_age",
             Self::IncompleteTimeout => "incomplete_timeout",
+            Self::Inactive => "inactive",
+            Self::InvalidToken => "invalid_token",
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::TooManyConnections => "too_many_connections",
+            Self::Goodbye => "goodbye",
+            Self::Disconnected => "disconnected",
             Self::Drain => "drain",
         }
     }

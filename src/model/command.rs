@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    ChannelId, ChannelName, ConnKey, Contact, Detail, Dialect, Event, MessageId, Notification, Principal,
+    ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, MessageId, Notification, Principal,
     RealmId, ReplyTo, RoomSettings, Showing, Variant,
 };
 
@@ -57,8 +57,7 @@ pub enum Op {
         text: Box<str>,
         detail: Option<Box<Detail>>,
         member: bool,
-        /// Whether the sending connection hears it too (A: AEG-49 does not).
-        echo: bool,
+        echo: Echo,
         /// Whether the sender is told that somebody else heard it (NEX-23).
         confirm: bool,
     },
@@ -81,10 +80,10 @@ pub enum Op {
     Delete {
         message: MessageId,
     },
-    /// Hand a ready event to all members but the one excluded.
+    /// Hand a ready event to all members but those left out.
     Announce {
         event: Event,
-        exclude: Option<ConnKey>,
+        except: Except,
     },
     /// Hand a ready event to everybody of a realm: of one tenant, or of all.
     AnnounceAll {
@@ -129,10 +128,12 @@ pub enum Op {
     /// Take one of the user's places in rooms, before joining one.
     Claim {
         room: Arc<str>,
+        manner: JoinManner,
     },
-    /// Give it back.
+    /// Give it back. `for_good`: the user is no longer one of the conversation, on whichever device.
     Release {
         room: Arc<str>,
+        for_good: bool,
     },
     /// Take one message of the user's sliding window, before saying something.
     Grant {
@@ -153,6 +154,8 @@ pub enum Op {
     /// Something a room said while the user was away: kept, or told if it is back.
     Keep {
         event: Box<Event>,
+        /// The message whose sender is to be told when it arrives.
+        confirm: Option<(MessageId, Arc<str>)>,
     },
     /// Tell the user something.
     Notify {
@@ -187,4 +190,15 @@ pub enum JoinManner {
     Standing,
     /// Nobody is told.
     Quiet,
+}
+
+/// Whether the one who speaks hears it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// As one of the members, if it is one (T4).
+    Member,
+    /// Also when it is none (ruling G7).
+    Always,
+    /// Not on the connection it speaks over (AEG-49).
+    Never,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Dialect, Message, MessageId, Notification, Presence, Status};
+use super::{Cause, ConnKey, Dialect, Message, MessageId, Notification, Presence, Status};
 
 /// Something that happened in a channel or a realm. A dialect that has no words for one is told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,4 +48,13 @@ pub struct Typing {
     pub username: Option<Arc<str>>,
     pub on: bool,
     pub at_ms: u64,
+}
+
+/// Who of those that an event is for is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Except {
+    Nobody,
+    Connection(ConnKey),
+    /// All connections of that user.
+    User(Arc<str>),
 }

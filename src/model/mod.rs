@@ -17,12 +17,12 @@ mod reply;
 mod room;
 mod roster;
 
-pub use address::Address;
+pub use address::{Address, Wording};
 pub use channel::{ChannelName, Kind, RealmId};
 pub use close::CloseReason;
-pub use command::{Command, JoinManner, Op, Origin, Target};
+pub use command::{Command, Echo, JoinManner, Op, Origin, Target};
 pub use dialect::{Dialect, Variant};
-pub use event::{Event, Typing};
+pub use event::{Event, Except, Typing};
 pub use glob::{Glob, GlobTooLong};
 pub use key::{ChannelId, ConnKey, MessageId};
 pub use message::{Detail, Manner, Message, Verbatim};

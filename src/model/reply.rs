@@ -95,6 +95,10 @@ pub enum Reply {
     Notified {
         delivered: bool,
     },
+    /// What one has said oneself, where one is not a member.
+    Heard {
+        event: Box<Event>,
+    },
     Presences(Vec<Presence>),
     Roster(Vec<Contact>),
     /// Nothing was done; the connection goes on.

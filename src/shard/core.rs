@@ -23,7 +23,7 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{CloseReason, Command, ConnKey, Event, Op, Reply};
+use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Event, Reply, Target};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
@@ -42,6 +42,18 @@ fn lane_bit(to: usize) -> u64 {
 pub(super) struct Call {
     pub generation: u32,
     pub answer: oneshot::Sender<Reply>,
+}
+
+/// A message that a persona is to answer (GAT-09).
+#[derive(Debug)]
+pub struct PersonaCall {
+    pub key: ConnKey,
+    /// The conversation, with its realm and tenant.
+    pub room: ChannelName,
+    pub persona: Arc<str>,
+    /// Who asked.
+    pub user: Arc<str>,
+    pub text: Box<str>,
 }
 
 /// One shard.
@@ -75,6 +87,8 @@ pub struct Core<N: Notify> {
     pub(super) held_by_lane: Vec<Vec<ConnKey>>,
     /// What connections are to tell their rooms; told outside of delivering.
     pub(super) to_tell: VecDeque<(ConnKey, Box<Event>)>,
+    /// Commands that homes ask this shard to send on; sent outside of delivering.
+    pub(super) errands: VecDeque<Command>,
     /// Connections that are not read until this shard's deliveries are out.
     pub(super) held_by_deliveries: Vec<ConnKey>,
     pub(super) wheel: Wheel,
@@ -83,6 +97,10 @@ pub struct Core<N: Notify> {
     /// The name of who has none.
     pub(super) nobody: Arc<str>,
     pub(super) json: Option<Box<JsonScratch>>,
+    /// A message as it came, for dialects that relay parts of it unchanged.
+    pub(super) original: Vec<u8>,
+    /// Personas that are to be asked, by whoever can wait for their answers.
+    pub(super) persona_calls: Vec<PersonaCall>,
     pub(super) scratch: BytesMut,
     pub(super) counters: Writer,
     pub(super) now: Now,
@@ -104,7 +122,7 @@ impl<N: Notify> Core<N> {
             index: index as u16,
             commands: Backlog::new(shards, bound),
             deliveries: Backlog::new(shards, bound.saturating_mul(shards)),
-            homes: Homes::new(index as u16, shared.homes),
+            homes: Homes::new(index as u16, shared.homes.clone()),
             dispatch: Dispatch::new(index as u16, shards as u16, shared.speakers(), shared.deflate_min),
             membership: Membership::default(),
             conns: Slab::new(),
@@ -116,12 +134,15 @@ impl<N: Notify> Core<N> {
             overflowing: Vec::new(),
             resumed: Vec::new(),
             to_tell: VecDeque::new(),
+            errands: VecDeque::new(),
             held_by_lane: (0..shards).map(|_| Vec::new()).collect(),
             held_by_deliveries: Vec::new(),
             wheel: Wheel::new(now.mono_ms),
             batches: VecDeque::new(),
             nobody: "".into(),
             json: Some(Box::default()),
+            original: Vec::new(),
+            persona_calls: Vec::new(),
             scratch: BytesMut::new(),
             counters,
             now,
@@ -230,6 +251,7 @@ impl<N: Notify> Core<N> {
     pub fn end_turn(&mut self) {
         self.touch();
         let waited = self.deliveries.total() > 0;
+        self.tell_presences();
         self.drain_backlogs();
         self.settle();
         while let Some(key) = self.overflowing.pop() {
@@ -255,26 +277,44 @@ impl<N: Notify> Core<N> {
         counters.rooms.set(self.homes.rooms() as u64);
         counters.users_online.set(self.homes.users_online() as u64);
         counters.queued_direct.set(self.homes.held() as u64);
+        let updates = self.homes.presence_updates() - counters.presence_updates.get();
+        counters.presence_updates.add(updates);
+        for dialect in Dialect::ALL {
+            let (channels, users) = self.homes.with(dialect);
+            counters.channels.of(dialect).set(channels as u64);
+            counters.users.of(dialect).set(users as u64);
+        }
         let encoded = self.dispatch.encoded() - counters.events_encoded.get();
         counters.events_encoded.add(encoded);
         counters.backlog.of(LaneClass::Command).set(self.commands.total() as u64);
         counters.backlog.of(LaneClass::Delivery).set(self.deliveries.total() as u64);
     }
 
-    /// Users online on all shards: the others' last word and this one's present one. Only asked for verbs that
-    /// tell of presence, because it reads what other shards write.
-    fn online(&self, op: &Op) -> usize {
-        if !matches!(op, Op::Attach { .. } | Op::Detach { .. } | Op::SetPresence { .. }) {
-            return 0;
+    /// Tells every change of presence of this turn, once per user. Who is online on other shards is read only
+    /// when there is one, because others write it.
+    fn tell_presences(&mut self) {
+        if self.deliveries.total() > 0 {
+            // No event before those that wait are out; a later turn tells these.
+            return;
         }
-        let all = self.shared.registry.users_online() as usize;
-        all - (self.counters.users_online.get() as usize).min(all) + self.homes.users_online()
+        let (shared, here) = (self.shared.clone(), self.homes.users_online());
+        let known = self.counters.users_online.get() as usize;
+        let online = || {
+            let all = shared.registry.users_online() as usize;
+            all - known.min(all) + here
+        };
+        self.homes.settle(online, &mut self.dispatch);
+        self.hand_out();
     }
 
     /// Applies a command whose home this shard is, and hands out what it leads to.
     pub(super) fn apply(&mut self, command: Command) {
-        let online = self.online(&command.op);
-        self.homes.apply(command, self.now, online, &mut self.dispatch);
+        self.homes.apply(command, self.now, &mut self.dispatch);
+        self.hand_out();
+    }
+
+    /// Delivers what homes have told the outlet.
+    pub(super) fn hand_out(&mut self) {
         while let Some((to, delivery)) = self.dispatch.next_remote() {
             self.counters.deliveries_sent.inc();
             let port = &mut self.port;
@@ -345,6 +385,15 @@ impl<N: Notify> Core<N> {
         }
     }
 
+    /// Sends on what a home could not. Whoever said it is not read on while it waits.
+    fn run_errand(&mut self, command: Command) {
+        let from = command.origin.reply_to.connection();
+        if let Target::Named(name) = &command.target {
+            let home = self.shared.home(name);
+            self.send(home, command, from);
+        }
+    }
+
     /// Takes the next step of every connection whose answer has come.
     pub(super) fn settle(&mut self) {
         loop {
@@ -352,6 +401,8 @@ impl<N: Notify> Core<N> {
                 self.step(key);
             } else if let Some((key, event)) = self.to_tell.pop_front() {
                 self.tell_rooms(key, &event);
+            } else if let Some(command) = self.errands.pop_front() {
+                self.run_errand(command);
             } else {
                 break;
             }

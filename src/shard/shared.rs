@@ -1,12 +1,16 @@
 //! What all shards read and none changes: rules, keys, the extensions, the clock.
 
+use std::sync::Arc;
+
 use crate::access::Policy;
 use crate::auth::Credentials;
 use crate::channel::HomeLimits;
 use crate::clock::Clock;
-use crate::conn::Rules;
+use crate::conn::{Holder, Rules};
 use crate::extension::Extensions;
-use crate::model::{ChannelName, Dialect, RealmId};
+use crate::fanout::Speaker;
+use crate::limit::Holders;
+use crate::model::{ChannelName, Dialect};
 use crate::telemetry::Registry;
 
 /// Made once at boot.
@@ -22,6 +26,8 @@ pub struct Shared {
     pub access: Policy,
     pub homes: HomeLimits,
     pub credentials: Credentials,
+    /// Connections of each user, service and tenant; asked when one comes and goes, never on a message's way.
+    pub holders: Arc<Holders<Holder>>,
     pub extensions: Extensions,
     /// All shards' figures; what one shard knows of the others without asking.
     pub registry: Registry,
@@ -54,7 +60,10 @@ impl Shared {
     }
 
     /// Which dialects speak in which realm.
-    pub fn speakers(&self) -> Vec<(RealmId, Dialect)> {
-        self.rules.iter().filter(|r| r.dialect != Dialect::Echo).map(|r| (r.realm, r.dialect)).collect()
+    pub fn speakers(&self) -> Vec<Speaker> {
+        let spoken = self.rules.iter().filter(|r| r.dialect != Dialect::Echo);
+        spoken
+            .map(|r| Speaker { realm: r.realm, dialect: r.dialect, presence: r.presence_broadcast })
+            .collect()
     }
 }

@@ -1,0 +1,86 @@
+//! What a connection waits for, and what it does next: work that needs answers from homes, step by step.
+//!
+//! While there is any, nothing more is read from its socket, so a connection's messages take effect in their
+//! order, and what one message can lead to is bounded by its own steps.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::model::{Command, JoinManner, Kind, Presence, Wording};
+
+/// The steps that follow, the next one first.
+pub type Agenda = VecDeque<Step>;
+
+/// One step.
+#[derive(Debug)]
+pub enum Step {
+    /// Become a member.
+    Join(Joining),
+    /// Be one no more.
+    Leave { kind: Kind, id: Arc<str> },
+    /// Take one message of the user's window; without one the next `else_skip` steps are not taken.
+    Grant { else_skip: usize },
+    /// Send a command to its home.
+    Send { home: usize, command: Box<Command> },
+    /// The same to the channel just joined, as a member.
+    SendAsMember { kind: Kind, id: Arc<str>, op: Box<crate::model::Op> },
+    /// Ask all shards, and say the answer.
+    Gather(Gathering),
+    /// Say that notifications of these types come from now on.
+    SayNotifications { types: Arc<[Arc<str>]> },
+    /// Have a persona answer (GAT-09).
+    AskPersona { persona: Arc<str>, room: Arc<str>, text: Box<str> },
+}
+
+/// The answer a connection waits for.
+#[derive(Debug)]
+pub enum Wait {
+    /// For its user's channel to know it.
+    Attach,
+    /// It knows the device; these rooms are more than the user may be in, and are left next.
+    Over { rooms: Vec<Arc<str>> },
+    /// For a place among its user's rooms.
+    Claim(Joining),
+    /// It has the place: join comes next.
+    Claimed(Joining),
+    /// For the room to let it in.
+    Join { joining: Joining, claimed: bool },
+    /// The room did not: the place is given back next.
+    GiveBack { room: Arc<str> },
+    /// For a message of the user's window.
+    Grant { else_skip: usize },
+    /// For the answers of shards.
+    Gather { gathering: Gathering, left: usize, users: Vec<Presence>, total: usize, counts: Vec<Counted> },
+}
+
+/// Connections of a channel, as one home counts them.
+pub type Counted = crate::model::MemberCount;
+
+/// A channel that a connection wants to be in.
+#[derive(Debug)]
+pub struct Joining {
+    pub kind: Kind,
+    pub id: Arc<str>,
+    pub wording: Wording,
+    pub password: Option<Arc<str>>,
+    pub manner: JoinManner,
+    pub username: Option<Arc<str>>,
+    /// Whether the client is told.
+    pub tell: bool,
+    /// Steps that are not taken when it may not.
+    pub else_skip: usize,
+    pub tag: Option<Arc<str>>,
+}
+
+/// What is gathered from all shards, and for what.
+#[derive(Debug)]
+pub enum Gathering {
+    /// Who is online, for the greeting (GAT-17).
+    Greeting,
+    /// Which of these are online (GAT-12).
+    Among(Arc<[Arc<str>]>),
+    /// How the contacts are (SGE-38).
+    Roster { contacts: Vec<crate::model::Contact>, tag: Option<Arc<str>> },
+    /// Connections by tenant and channel (AEG-18).
+    Stats,
+}
