@@ -1,29 +1,7 @@
 //! The decision: what is built in, then the first rule that matches, then what holds without rules.
 
 use super::{Rule, Verb};
-use crate::model::{Code, Dialect, Kind, Principal, Refusal};
-
-/// A channel by the name that whoever asks gave it. Whether it is there plays no part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Channel<'a> {
-    pub kind: Kind,
-    pub id: &'a str,
-}
-
-impl<'a> Channel<'a> {
-    pub const fn room(id: &'a str) -> Self {
-        Self { kind: Kind::Room, id }
-    }
-
-    /// `kind:id`, as rules write it.
-    fn name(self) -> impl Iterator<Item = char> + use<'a> {
-        let kind = match self.kind {
-            Kind::Room => "room",
-            Kind::User => "user",
-        };
-        kind.chars().chain([':']).chain(self.id.chars())
-    }
-}
+use crate::model::{Address, Code, Dialect, Principal, Refusal};
 
 /// What is asked, as far as the decision needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,35 +10,107 @@ pub enum Action<'a> {
     Free,
     /// Read a list of channels; what it may show is asked by channel.
     List,
-    /// Something that rules can speak of.
-    On(Verb, Channel<'a>),
+    /// Something that rules can speak of. Whether the channel is there plays no part.
+    On(Verb, Address<'a>),
     Leave,
     /// Talk to one user.
     Direct,
-    /// Say whether one is there.
+    /// Speak as that user, or show it so. `scope`: the permission with which a service may do that for others,
+    /// `publish` or `presence` (ruling S10).
+    As {
+        user: &'a str,
+        scope: &'a str,
+    },
+    /// Say how one is oneself.
     Presence,
     Acknowledge,
+    /// One's own roster, notifications, receipts; that one writes.
+    Own,
     /// A message that an extension handles.
     Custom,
+    /// Tell users or channels something, outside of conversations (SGE-33, SGE-34, NEX-58, NEX-59).
+    Notify,
+    /// What only administrators may (AEG-03, AEG-64).
+    Administer,
 }
 
 /// Who asks, and by which way.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// `None`: a guest.
+    /// `None`: a guest. The user of a tenant's own credential is empty: that one is nobody in particular.
     pub who: Option<&'a Principal>,
     pub dialect: Dialect,
     /// Whether this way in demands credentials.
     pub require_auth: bool,
     /// Whether it sits at the machine itself, which only REST can know.
     pub local: bool,
+    /// Whether each tenant has public channels of its own (ruling A10). Rules name a public channel the same way
+    /// in each, so what is decided does not depend on it; which channel is meant does.
+    pub public_per_tenant: bool,
+}
+
+impl Asker<'_> {
+    fn tenant(&self) -> &str {
+        self.who.map_or(Principal::DEFAULT_TENANT, |who| &who.tenant)
+    }
+
+    /// The user it is, if it is one.
+    fn user(&self) -> Option<&str> {
+        self.who.map(|who| &*who.user).filter(|user| !user.is_empty())
+    }
+
+    fn is_admin(&self) -> bool {
+        self.who.is_some_and(|who| who.has_role(Principal::ADMIN))
+    }
+
+    fn may(&self, permission: &str) -> bool {
+        self.who.is_some_and(|who| who.may(permission))
+    }
+
+    /// `Ok` if `granted`. To a guest the refusal says that a credential might help.
+    fn with_credential(&self, granted: bool) -> Result<(), Refusal> {
+        match (granted, self.who) {
+            (true, _) => Ok(()),
+            (false, None) => Err(UNAUTHENTICATED),
+            (false, Some(_)) => Err(FORBIDDEN),
+        }
+    }
+
+    /// Whether that is a channel of its tenant, and, if it is one for administrators, it is one of them (ruling A4).
+    ///
+    /// `tenant:a:b` is a channel of tenant `a`, and read naively one of a tenant `a:b` too. So the id of its tenant
+    /// must have no `:`, or none of these channels is its own.
+    fn reaches(&self, name: &str) -> bool {
+        let own = name.strip_prefix("tenant:").and_then(|name| name.strip_prefix(self.tenant()));
+        let Some(rest) = own else { return false };
+        let within = rest.is_empty() || rest.starts_with(':');
+        let for_admins = rest == ":admin" || rest.starts_with(":admin:");
+        within && is_plain(self.tenant()) && (!for_admins || self.is_admin())
+    }
+
+    /// Whether that is `notifications:{tenant}:{user}:{type}` of itself. A type has no `:`, or user `u` could name a
+    /// type `v:x` and hear what user `u:v` is told.
+    fn owns(&self, name: &str) -> bool {
+        let kind = || behind(behind(behind(name, "notifications")?, self.tenant())?, self.user()?);
+        is_plain(self.tenant()) && kind().is_some_and(|kind| !kind.is_empty() && is_plain(kind))
+    }
+}
+
+/// What follows `part:`.
+fn behind<'n>(name: &'n str, part: &str) -> Option<&'n str> {
+    name.strip_prefix(part)?.strip_prefix(':')
+}
+
+/// Whether an id can stand in a name whose parts are separated by `:`.
+fn is_plain(id: &str) -> bool {
+    !id.contains(':')
 }
 
 /// All rules, compiled. The default has none.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     rules: Box<[Rule]>,
-    names_count: bool,
+    open: bool,
 }
 
 const UNAUTHENTICATED: Refusal = Refusal::new(Code::Unauthenticated, "Authentication required");
@@ -71,225 +121,105 @@ impl Policy {
     /// does: a `user:` would mean nobody otherwise. In the other mode a name needs a credential, even on a
     /// listener that lets people in without.
     pub fn new(rules: Vec<Rule>, open: bool) -> Self {
-        Self { rules: rules.into(), names_count: open }
+        Self { rules: rules.into(), open }
     }
 
-    /// Lets an action pass, or says why not. Looks at each rule at most once.
+    /// Lets an action pass, or says why not. Looks at each rule at most once for each name of the channel.
     ///
     /// # Errors
     /// [`Code::Unauthenticated`]: it takes a credential. [`Code::Forbidden`]: not to this one.
     pub fn admit(&self, action: Action<'_>, asker: &Asker<'_>) -> Result<(), Refusal> {
-        match (action, asker.who) {
-            (Action::Free, _) => Ok(()),
-            (_, None) if asker.require_auth => Err(UNAUTHENTICATED),
-            // In open mode a guest may join, leave and speak; what concerns one user needs one.
-            (Action::Direct | Action::Acknowledge, None) => Err(UNAUTHENTICATED),
-            (Action::On(Verb::Manage, _), None) if !asker.local => Err(UNAUTHENTICATED),
-            (Action::On(verb, channel), _) => match self.grants(verb, channel, asker) {
-                true => Ok(()),
-                false => Err(FORBIDDEN),
-            },
+        match action {
+            Action::Free => Ok(()),
+            _ if asker.require_auth && asker.who.is_none() => Err(UNAUTHENTICATED),
+            Action::List | Action::Leave | Action::Custom => Ok(()),
             // A guest's presence: the document ignores it before authentication (TUS-16).
-            (Action::List | Action::Leave | Action::Presence | Action::Custom, _) => Ok(()),
-            (Action::Direct | Action::Acknowledge, Some(_)) => Ok(()),
+            Action::Presence if asker.who.is_none() => Ok(()),
+            Action::Presence | Action::Direct | Action::Acknowledge | Action::Own => {
+                asker.with_credential(asker.user().is_some())
+            }
+            Action::As { user, scope } => {
+                let service = asker.who.is_some_and(|who| who.verified && who.may(scope));
+                asker.with_credential(asker.user().is_some_and(|own| own == user) || service)
+            }
+            Action::Notify => self.notify(asker),
+            Action::Administer => self.administer(asker),
+            Action::On(verb, place) => self.on(verb, place, asker),
         }
     }
 
-    fn grants(&self, verb: Verb, channel: Channel<'_>, asker: &Asker<'_>) -> bool {
-        if channel.kind == Kind::User {
-            return asker.who.is_some_and(|who| *who.user == *channel.id);
+    fn notify(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
+        let believed = self.open && (asker.local || asker.who.is_some());
+        asker.with_credential(believed || asker.may("publish") || asker.may(Principal::ADMIN))
+    }
+
+    fn administer(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
+        asker.with_credential((self.open && asker.local) || asker.may(Principal::ADMIN))
+    }
+
+    /// What is built in about a channel, and then, where it leaves them a say, the rules.
+    fn on(&self, verb: Verb, place: Address<'_>, asker: &Asker<'_>) -> Result<(), Refusal> {
+        use Address::{
+            Chat, Conversation, Foreign, Group, Inbox, Named, Notifications, Presence, Public, Room, System,
+            Tenant,
+        };
+        use Verb::{Manage, Publish, Subscribe};
+        match (place, verb) {
+            (Foreign(_), _) => return Err(FORBIDDEN),
+            (_, Manage) if asker.who.is_none() && !asker.local => return Err(UNAUTHENTICATED),
+            (Inbox(_) | Chat(_) | System | Presence(_) | Notifications(_), Manage) => return Err(FORBIDDEN),
+            (System, Subscribe) => return Ok(()),
+            (Inbox(user) | Chat(user), Subscribe) => return permitted(asker.user() == Some(user)),
+            (Notifications(name), Subscribe) => return permitted(asker.owns(name)),
+            (Inbox(_) | Chat(_) | System, Publish) => return self.notify(asker),
+            (Notifications(_), Publish) => return self.administer(asker),
+            (Presence(_) | Named(_), Publish) => self.notify(asker)?,
+            (Presence(_), Subscribe) => asker.with_credential(self.open || asker.who.is_some())?,
+            (Tenant(name), _) => permitted(asker.reaches(name))?,
+            (Room(_) | Conversation(_) | Group(_) | Public(_), _) | (Named(_), Subscribe | Manage) => {}
         }
+        permitted(self.grants(verb, place, asker))
+    }
+
+    fn grants(&self, verb: Verb, place: Address<'_>, asker: &Asker<'_>) -> bool {
+        let (kinds, id) = names(place, asker.dialect);
         let spoken_of = |rule: &&Rule| {
             rule.dialect.is_none_or(|dialect| dialect == asker.dialect)
-                && rule.channel.matches(channel.name())
+                && kinds.iter().any(|kind| rule.channel.matches(kind.chars().chain(id.chars())))
         };
         match self.rules.iter().find(spoken_of) {
-            Some(rule) => {
-                rule.grants(asker.who, self.names_count).contains(verb)
-                    || asker.who.is_some_and(|who| who.has_role(Principal::ADMIN))
-            }
+            Some(rule) => rule.grants(asker.who, self.open).contains(verb) || asker.is_admin(),
             // A guest comes this far only from the machine itself.
             None => verb != Verb::Manage || asker.who.is_none_or(|who| who.may("create_room")),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::access::{Grants, Someone};
-    use crate::model::{Glob, RealmId};
+fn permitted(granted: bool) -> Result<(), Refusal> {
+    if granted { Ok(()) } else { Err(FORBIDDEN) }
+}
 
-    fn principal(user: &str, verified: bool, roles: &[&str], permissions: &[&str]) -> Principal {
-        Principal {
-            realm: RealmId(0),
-            tenant: "default".into(),
-            user: user.into(),
-            username: None,
-            roles: roles.iter().map(ToString::to_string).collect(),
-            permissions: Some(permissions.iter().map(ToString::to_string).collect()),
-            verified,
-            expires: None,
+/// What rules call a channel: each of the first with the second behind it. None for those that no rule speaks of.
+fn names<'a>(place: Address<'a>, dialect: Dialect) -> (&'static [&'static str], &'a str) {
+    match place {
+        // NEXUS has two words for what is one channel: a rule about either is about both.
+        Address::Room(id) | Address::Conversation(id) if dialect == Dialect::Nexus => {
+            (&["room:", "conversation:"], id)
         }
-    }
-
-    /// Those who ask, in the order of the tables' letters.
-    struct Cast {
-        staff: Principal,
-        boss: Principal,
-        /// Says that it is the boss.
-        name: Principal,
-        other: Principal,
-        maker: Principal,
-        admin: Principal,
-    }
-
-    impl Cast {
-        fn new() -> Self {
-            Self {
-                staff: principal("s", true, &["user", "staff"], &[]),
-                boss: principal("boss", true, &[], &[]),
-                name: principal("boss", false, &[], &[]),
-                other: principal("o", true, &["user"], &[]),
-                maker: principal("m", true, &[], &["create_room"]),
-                admin: principal("a", true, &["admin"], &[]),
-            }
-        }
-
-        /// A guest where credentials are demanded; one where not; one at the machine itself; then the others.
-        fn askers(&self) -> Vec<Asker<'_>> {
-            let guest = Asker { who: None, dialect: Dialect::Tusk, require_auth: false, local: false };
-            let mut askers =
-                vec![Asker { require_auth: true, ..guest }, guest, Asker { local: true, ..guest }];
-            for who in [&self.staff, &self.boss, &self.name, &self.other, &self.maker, &self.admin] {
-                askers.push(Asker { who: Some(who), require_auth: true, ..guest });
-            }
-            askers
-        }
-    }
-
-    fn rule(channel: &str, who: Option<&[&str]>, allow: &[Verb], otherwise: &[Verb]) -> Rule {
-        let someone = |text: &&str| match text.split_once(':') {
-            Some(("role", name)) => Someone::Role(name.into()),
-            Some(("user", name)) => Someone::User(name.into()),
-            _ => panic!("{text}"),
-        };
-        Rule {
-            dialect: None,
-            channel: Glob::new(channel).expect("short"),
-            who: who.map(|who| who.iter().map(someone).collect()),
-            allow: allow.iter().copied().collect(),
-            otherwise: otherwise.iter().copied().collect(),
-        }
-    }
-
-    /// y: admitted, a: "Authentication required", f: "Permission denied".
-    fn row(policy: &Policy, action: Action<'_>) -> String {
-        let cast = Cast::new();
-        let letter = |asker: &Asker<'_>| match policy.admit(action, asker) {
-            Ok(()) => 'y',
-            Err(refusal) if refusal == UNAUTHENTICATED => 'a',
-            Err(refusal) => {
-                assert_eq!((refusal.code, &*refusal.text), (Code::Forbidden, "Permission denied"));
-                'f'
-            }
-        };
-        cast.askers().iter().map(letter).collect()
-    }
-
-    fn one(rule: Rule) -> Policy {
-        Policy::new(vec![rule], false)
-    }
-
-    /// The whole table: action by who asks by rule. Columns: a guest where credentials are demanded, a guest, one
-    /// at the machine itself, staff, boss, an unproven name "boss", another, a maker of rooms, an administrator.
-    /// The three rows of a policy: subscribe, publish, manage.
-    #[test]
-    fn the_matrix() {
-        use Verb::{Manage, Publish, Subscribe};
-        let all = &Verb::ALL[..];
-        let staff: Option<&[&str]> = Some(&["role:staff"]);
-        let boss: Option<&[&str]> = Some(&["user:boss"]);
-        let both: Option<&[&str]> = Some(&["role:staff", "user:boss"]);
-        let x = |who, allow, otherwise| vec![rule("room:x", who, allow, otherwise)];
-        for (name, rules, open, rows) in [
-            ("none", vec![], false, ["ayyyyyyyy", "ayyyyyyyy", "aayffffyy"]),
-            ("of y", vec![rule("room:y", staff, &[], &[])], false, ["ayyyyyyyy", "ayyyyyyyy", "aayffffyy"]),
-            ("all to all", x(None, all, &[]), false, ["ayyyyyyyy", "ayyyyyyyy", "aayyyyyyy"]),
-            ("nothing", x(None, &[], all), false, ["afffffffy", "afffffffy", "aaffffffy"]),
-            ("to nobody", x(Some(&[]), all, &[]), false, ["afffffffy", "afffffffy", "aaffffffy"]),
-            ("to staff", x(staff, all, &[]), false, ["affyffffy", "affyffffy", "aafyffffy"]),
-            ("to boss", x(boss, all, &[]), false, ["afffyfffy", "afffyfffy", "aaffyfffy"]),
-            ("to boss, open", x(boss, all, &[]), true, ["afffyyffy", "afffyyffy", "aaffyyffy"]),
-            ("to both", x(both, all, &[]), false, ["affyyfffy", "affyyfffy", "aafyyfffy"]),
-            (
-                "others listen",
-                x(staff, &[Subscribe, Publish], &[Subscribe]),
-                false,
-                ["ayyyyyyyy", "affyffffy", "aaffffffy"],
-            ),
-            (
-                "staff may not",
-                x(staff, &[], &[Publish, Manage]),
-                false,
-                ["afffffffy", "ayyfyyyyy", "aayfyyyyy"],
-            ),
-        ] {
-            let policy = Policy::new(rules, open);
-            for (verb, want) in Verb::ALL.into_iter().zip(rows) {
-                assert_eq!(row(&policy, Action::On(verb, Channel::room("x"))), want, "{name}: {verb:?}");
-            }
-            for (action, want) in [
-                (Action::Free, "yyyyyyyyy"),
-                (Action::List, "ayyyyyyyy"),
-                (Action::Leave, "ayyyyyyyy"),
-                (Action::Custom, "ayyyyyyyy"),
-                (Action::Presence, "ayyyyyyyy"),
-                (Action::Direct, "aaayyyyyy"),
-                (Action::Acknowledge, "aaayyyyyy"),
-            ] {
-                assert_eq!(row(&policy, action), want, "{name}: {action:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_first_rule_that_matches_decides() {
-        let policy = Policy::new(
-            vec![
-                rule("room:staff-lounge", None, &[Verb::Subscribe], &[]),
-                rule("room:staff-*", Some(&["role:staff"]), &[Verb::Subscribe], &[]),
-                rule("room:*", None, &[], &[]),
-            ],
-            false,
-        );
-        for (room, want) in [("staff-lounge", "ayyyyyyyy"), ("staff-7", "affyffffy"), ("hall", "afffffffy")] {
-            assert_eq!(row(&policy, Action::On(Verb::Subscribe, Channel::room(room))), want, "{room}");
-        }
-    }
-
-    #[test]
-    fn a_rule_of_another_dialect_says_nothing() {
-        let closed = rule("*", None, &[], &[]);
-        for (dialect, want) in
-            [(None, "afffffffy"), (Some(Dialect::Tusk), "afffffffy"), (Some(Dialect::Echo), "ayyyyyyyy")]
-        {
-            let policy = one(Rule { dialect, ..closed.clone() });
-            assert_eq!(row(&policy, Action::On(Verb::Publish, Channel::room("x"))), want, "{dialect:?}");
-        }
-    }
-
-    #[test]
-    fn no_rule_opens_an_inbox() {
-        let policy = one(rule("*", None, &Verb::ALL, &Verb::ALL));
-        let inbox = Channel { kind: Kind::User, id: "boss" };
-        assert_eq!(row(&policy, Action::On(Verb::Subscribe, inbox)), "afffyyfff");
-        assert_eq!(row(&one(rule("*", None, &[], &[])), Action::On(Verb::Subscribe, inbox)), "afffyyfff");
-    }
-
-    #[test]
-    fn grants_are_a_set() {
-        let grants: Grants = [Verb::Publish, Verb::Publish].into_iter().collect();
-        assert_eq!(Verb::ALL.map(|verb| grants.contains(verb)), [false, true, false]);
+        Address::Room(id) => (&["room:"], id),
+        Address::Conversation(id) => (&["conversation:"], id),
+        Address::Group(id) => (&["group:"], id),
+        Address::Public(id) => (&["channel:public:"], id),
+        Address::Tenant(id) | Address::Named(id) => (&["channel:"], id),
+        Address::Presence(id) => (&["presence:"], id),
+        Address::Notifications(_)
+        | Address::Inbox(_)
+        | Address::Chat(_)
+        | Address::System
+        | Address::Foreign(_) => (&[], ""),
     }
 }
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

@@ -76,6 +76,8 @@ counters! {
     events_encoded: Counter = "events_encoded_total", "Frames made: at most one per event and variant.";
     rooms: Gauge = "rooms", "Rooms whose home this shard is.";
     users_online: Gauge = "users_online", "Users with a connection, whose home this shard is.";
+    channels: Gauge by Dialect = "channels", "Channels with a connection of the dialect, whose home this shard is.";
+    users: Gauge by Dialect = "users", "Users with a connection of the dialect, whose home this shard is.";
     commands_local: Counter = "commands_local_total", "Commands whose home was the shard that read them.";
     commands_sent: Counter = "commands_sent_total", "Commands sent to another shard.";
     deliveries_sent: Counter = "deliveries_sent_total", "Lane entries with frames or replies sent to another shard.";
@@ -157,6 +159,31 @@ impl Registry {
         self.sum(|c| c.users_online.get())
     }
 
+    /// Channels with a connection of that dialect, inboxes not counted (SGE-32 `channels_active`).
+    pub fn channels_of(&self, dialect: Dialect) -> u64 {
+        self.sum(|c| c.channels.of(dialect).get())
+    }
+
+    /// Users with a connection of that dialect (NEX-54).
+    pub fn users_of(&self, dialect: Dialect) -> u64 {
+        self.sum(|c| c.users.of(dialect).get())
+    }
+
+    /// Messages read from connections, of all dialects.
+    pub fn messages_received(&self) -> u64 {
+        self.sum(|c| c.messages_received.get())
+    }
+
+    /// Messages answered by an error, of all dialects.
+    pub fn messages_refused(&self) -> u64 {
+        self.sum(|c| c.messages_refused.cells().iter().map(Counter::get).sum())
+    }
+
+    /// Frames queued to connections, of all dialects.
+    pub fn deliveries(&self) -> u64 {
+        self.sum(|c| c.deliveries.get())
+    }
+
     /// Connections closed because their outbox was over a limit.
     pub fn slow_closed(&self) -> u64 {
         let slow = [CloseReason::SlowBytes, CloseReason::SlowAge];
@@ -192,6 +219,12 @@ mod tests {
             writer.connections_open.of(Dialect::Echo).set(10);
             writer.rooms.set(n * 2);
             writer.users_online.set(n * 3);
+            writer.channels.of(Dialect::Sge).set(n * 4);
+            writer.users.of(Dialect::Nexus).set(n * 5);
+            writer.deliveries.add(n * 6);
+            writer.messages_received.inc();
+            writer.messages_refused.of(Code::Forbidden).inc();
+            writer.messages_refused.of(Code::NotFound).inc();
             writer.connections_closed.of(CloseReason::SlowAge).inc();
             writer.connections_closed.of(CloseReason::SlowBytes).inc();
             writer.connections_closed.of(CloseReason::Drain).inc();
@@ -200,6 +233,10 @@ mod tests {
         assert_eq!(registry.connections_of(Dialect::Tusk), 6);
         assert_eq!(registry.rooms(), 12);
         assert_eq!(registry.users_online(), 18);
+        assert_eq!((registry.channels_of(Dialect::Sge), registry.channels_of(Dialect::Nexus)), (24, 0));
+        assert_eq!((registry.users_of(Dialect::Nexus), registry.users_of(Dialect::Sge)), (30, 0));
+        assert_eq!((registry.deliveries(), registry.messages_received()), (36, 3));
+        assert_eq!(registry.messages_refused(), 6);
         assert_eq!(registry.slow_closed(), 6);
     }
 
