@@ -9,7 +9,7 @@ use hyper::header::HeaderValue;
 use percent_encoding::percent_decode_str;
 
 use crate::access::Policy;
-use crate::model::{ChannelName, Code, Op, Principal, RealmId, Refusal, Reply};
+use crate::model::{ChannelName, Code, Dialect, MessageId, Op, Principal, RealmId, Refusal, Reply};
 use crate::telemetry::Registry;
 
 /// Who asks; `None`: somebody without a credential.
@@ -31,7 +31,11 @@ pub trait Backend {
     ///
     /// # Errors
     /// The token is no valid credential.
-    fn identify(&self, token: &str) -> Result<Arc<Principal>, Refusal>;
+    fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal>;
+    /// A new id.
+    fn message_id(&self) -> MessageId;
+    /// The wall clock, in milliseconds since 1970.
+    fn now_ms(&self) -> u64;
     /// Whether the server lets nobody in any more.
     fn is_draining(&self) -> bool;
     /// The wall clock, in seconds since 1970.
@@ -45,9 +49,11 @@ pub struct Site {
     /// Who may do what.
     pub access: Policy,
     /// Nobody without a credential is answered where one is demanded.
-    pub require_auth: bool,
-    /// The realm and the rules of the Tusk dialect's REST.
-    pub tusk: crate::model::RealmId,
+    pub require_auth: [bool; Dialect::ALL.len()],
+    /// By [`Dialect::index`].
+    pub realms: [RealmId; Dialect::ALL.len()],
+    /// AegisX: each tenant has public channels of its own.
+    pub public_per_tenant: bool,
     /// Bytes of a request body; a longer one is answered with 413.
     pub max_body_bytes: usize,
     /// How long a body may take to arrive; then 408.
@@ -76,12 +82,12 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// There is a credential, and it is not valid.
-    pub fn principal(&self, backend: &impl Backend) -> Result<Who, Refusal> {
+    pub fn principal(&self, dialect: Dialect, backend: &impl Backend) -> Result<Who, Refusal> {
         if let Some(header) = self.headers.get(hyper::header::AUTHORIZATION) {
-            return backend.identify(bearer(header).ok_or(INVALID_TOKEN)?).map(Some);
+            return backend.identify(dialect, bearer(header).ok_or(INVALID_TOKEN)?).map(Some);
         }
         let Some(key) = self.api_key()? else { return Ok(None) };
-        match backend.identify(&key) {
+        match backend.identify(dialect, &key) {
             Ok(who) if who.verified => Ok(Some(who)),
             _ => Err(INVALID_KEY),
         }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::call::{Asked, Backend, Site, Who, channel, tenant_of};
 use super::routes::json_response;
-use crate::access::{Action, Asker, Channel, Verb};
-use crate::model::{Code, Dialect, Kind, Op, Principal, Refusal, Reply, RoomInfo, RoomSettings};
+use crate::access::{Action, Asker, Verb};
+use crate::model::{Address, Code, Dialect, Kind, Op, Principal, Refusal, Reply, RoomInfo, RoomSettings};
 use crate::net::Body;
 use crate::telemetry::process;
 
@@ -58,7 +58,7 @@ pub async fn rooms(
     site: &Site,
 ) -> Result<Response<Body>, Refusal> {
     let who = admitted(Action::List, asked, backend, site)?;
-    let op = Op::ListRooms { realm: site.tusk, tenant: tenant_of(who.as_ref()) };
+    let op = Op::ListRooms { realm: site.realms[Dialect::Tusk.index()], tenant: tenant_of(who.as_ref()) };
     let mut rooms: Vec<RoomInfo> = Vec::new();
     for reply in backend.ask_all(op, who.clone()).await? {
         if let Reply::Rooms(some) = reply {
@@ -80,7 +80,7 @@ pub async fn rooms(
 pub async fn room(asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Result<Response<Body>, Refusal> {
     let name = asked.name.as_deref().unwrap_or_default();
     let who = admitted(on(Verb::Subscribe, name), asked, backend, site)?;
-    let name = channel(site.tusk, Kind::Room, name, who.as_ref());
+    let name = channel(site.realms[Dialect::Tusk.index()], Kind::Room, name, who.as_ref());
     match backend.ask(name, Op::DescribeRoom, who).await? {
         Reply::Room { info, .. } => Ok(json_response(StatusCode::OK, &shown(&info))),
         Reply::Refused(refusal) => Err(refusal),
@@ -97,7 +97,7 @@ pub async fn create_room(
     let who = admitted(Action::List, asked, backend, site)?;
     let (name, settings) = new_room(asked.body)?;
     site.access.admit(on(Verb::Manage, &name), &asker(who.as_ref(), asked, site))?;
-    let name = channel(site.tusk, Kind::Room, &name, who.as_ref());
+    let name = channel(site.realms[Dialect::Tusk.index()], Kind::Room, &name, who.as_ref());
     match backend.ask(name, Op::CreateRoom { settings }, who).await? {
         Reply::Room { info, created: true } => {
             let mut room = shown(&info);
@@ -111,14 +111,15 @@ pub async fn create_room(
 }
 
 const fn on(verb: Verb, room: &str) -> Action<'_> {
-    Action::On(verb, Channel::room(room))
+    Action::On(verb, Address::Room(room))
 }
 
 fn asker<'a>(who: Option<&'a Arc<Principal>>, asked: &Asked<'_>, site: &Site) -> Asker<'a> {
     Asker {
         who: who.map(|who| &**who),
         dialect: Dialect::Tusk,
-        require_auth: site.require_auth,
+        require_auth: site.require_auth[Dialect::Tusk.index()],
+        public_per_tenant: site.public_per_tenant,
         local: asked.local,
     }
 }
@@ -130,7 +131,7 @@ fn admitted(
     backend: &impl Backend,
     site: &Site,
 ) -> Result<Who, Refusal> {
-    let who = asked.principal(backend)?;
+    let who = asked.principal(Dialect::Tusk, backend)?;
     site.access.admit(action, &asker(who.as_ref(), asked, site))?;
     Ok(who)
 }
@@ -152,7 +153,7 @@ fn new_room(body: &[u8]) -> Result<(String, RoomSettings), Refusal> {
     Ok((name.to_owned(), room_settings(settings)?))
 }
 
-const NAME_MAX: usize = crate::dialect::tusk::MAX_NAME_BYTES;
+const NAME_MAX: usize = crate::dialect::MAX_NAME_BYTES;
 
 fn room_settings(fields: &serde_json::Map<String, Value>) -> Result<RoomSettings, Refusal> {
     let wrong = |what: &str| Refusal::with(Code::InvalidField, what.to_owned());

@@ -166,7 +166,7 @@ impl<N: Notify> Core<N> {
             }
             let (kind, id) = (Kind::Presence, user.clone());
             match on {
-                true => conn.plan([Step::Join(quietly(kind, id, crate::model::Address::Presence))]),
+                true => conn.plan([Step::Join(quietly(kind, id, Wording::Presence))]),
                 false => conn.plan([Step::Leave { kind, id }]),
             }
             self.resumed.push(conn.key);
@@ -219,7 +219,7 @@ impl<N: Notify> Core<N> {
             (Wait::Attach, Reply::Attached { channel, over, follow }) => {
                 let name = conn.who.as_ref().map_or_else(|| "".into(), |who| who.user.clone());
                 conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over }));
-                self.join_locally(key, channel, Kind::User, name, crate::model::Address::Inbox);
+                self.join_locally(key, channel, Kind::User, name, Wording::Inbox);
                 self.plan_follows(key, follow);
                 self.resumed.push(key);
             }
@@ -234,7 +234,7 @@ impl<N: Notify> Core<N> {
                 let wording = joining.wording;
                 self.join_locally(key, channel, kind, id, wording);
                 if joining.tell {
-                    self.tell(key, &Saying::Joined(wording(&joining.id)), joining.tag.as_deref());
+                    self.tell(key, &Saying::Joined(wording.of(&joining.id)), joining.tag.as_deref());
                 }
                 self.resumed.push(key);
             }
@@ -259,12 +259,12 @@ impl<N: Notify> Core<N> {
     }
 
     /// Not what it waits for: an answer to something sent before.
-    fn answer_unawaited(&mut self, key: ConnKey, tag: Option<&str>, reply: Reply) {
+    pub(super) fn answer_unawaited(&mut self, key: ConnKey, tag: Option<&str>, reply: Reply) {
         match reply {
             Reply::TellRooms { event } => self.to_tell.push_back((key, event)),
             Reply::Left { kind, id } => {
                 if let Some(wording) = self.forget_channel(key, kind, &id) {
-                    self.tell(key, &Saying::Left(wording(&id)), tag);
+                    self.tell(key, &Saying::Left(wording.of(&id)), tag);
                 }
             }
             Reply::Refused(refusal) | Reply::Denied(refusal) => {

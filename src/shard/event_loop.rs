@@ -224,9 +224,9 @@ fn open(shard: &Rc<Shard>, upgraded: Upgraded<Ticket>) {
     let Upgraded { socket, early, ticket } = upgraded;
     let (read, write) = socket.into_split();
     let variant = ticket.variant;
-    let key = shard.core.borrow_mut().open(variant, Some(write), ticket.peer);
+    let key = shard.core.borrow_mut().open(variant, Some(write), ticket.peer, ticket.entry);
     let mut task = ReaderTask::new(shard.clone(), read, key, variant);
-    task.feed_early(&mut early.to_vec());
+    task.feed_early(early.to_vec());
     spawn_local(task);
 }
 

@@ -119,7 +119,7 @@ impl<N: Notify> Core<N> {
         let rooms = conn.rooms.iter().filter(|j| !j.leaving);
         let closed: Vec<_> = rooms
             .filter_map(|joined| {
-                let action = Action::On(Verb::Subscribe, (joined.wording)(&joined.name));
+                let action = Action::On(Verb::Subscribe, joined.wording.of(&joined.name));
                 let refusal = shared.access.admit(action, &asker).err()?;
                 Some((joined.kind, joined.name.clone(), refusal))
             })

@@ -6,7 +6,7 @@ use super::core::Core;
 use super::shared::Shared;
 use crate::access::{Action, Asker, Verb};
 use crate::conn::{Budget, Conn};
-use crate::dialect::{self, About, Heard, MALFORMED, Order, Reader, Request, Saying};
+use crate::dialect::{self, About, Heard, MALFORMED, Reader, Request, Saying};
 use crate::extension::{Effect, Message, Peer, Value, Verdict};
 use crate::lane::Notify;
 use crate::model::{Address, CloseReason, Code, ConnKey, Dialect, Event, Except, Op, Principal, Refusal};
@@ -207,8 +207,15 @@ impl<N: Notify> Core<N> {
         let shared = self.shared.clone();
         self.take_the_name(key, request);
         let Some(conn) = self.conn(key) else { return Ok(()) };
-        if matches!(request, Request::Administer(_)) && !conn.administers {
-            return Err(dialect::unknown_type(order_name(request)));
+        match request {
+            Request::Administer(order) if !conn.administers => {
+                return Err(dialect::unknown_type(order.kind()));
+            }
+            Request::Misordered { kind, refusal } => {
+                let known = conn.administers;
+                return Err(if known { refusal.clone() } else { dialect::unknown_type(kind) });
+            }
+            _ => {}
         }
         let asker = asker(conn, conn.who.as_deref(), &shared);
         let mut admitted = shared.access.admit(action_of(request), &asker);
@@ -349,7 +356,7 @@ fn action_of<'a>(request: &Request<'a>) -> Action<'a> {
         | Request::RosterGet
         | Request::RosterUpdate(_)
         | Request::RosterRemove { .. } => Action::Own,
-        Request::Administer(_) => Action::Administer,
+        Request::Administer(_) | Request::Misordered { .. } => Action::Administer,
         Request::CreateRoom { room, .. } => Action::On(Verb::Manage, Address::Room(room)),
         Request::Acknowledge(_) => Action::Acknowledge,
         Request::Custom { .. } => Action::Custom,
@@ -372,16 +379,5 @@ fn about(request: &Request<'_>) -> About {
         Request::Join { .. } => About::Join,
         Request::Publish { .. } => About::Publish,
         _ => About::Other,
-    }
-}
-
-/// What an order is called on the wire; elsewhere than among administrators it is no message.
-fn order_name(request: &Request<'_>) -> &'static str {
-    match request {
-        Request::Administer(Order::Stats) => "get_stats",
-        Request::Administer(Order::Broadcast { .. }) => "broadcast",
-        Request::Administer(Order::BroadcastTenant { .. }) => "broadcast_tenant",
-        Request::Administer(Order::Notify { .. }) => "notify_user",
-        _ => "disconnect",
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::core::{Call, Core};
+use crate::access::{Action, Verb};
 use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{self, Reader, Request, Saying};
 use crate::lane::Notify;
 use crate::model::{
     Address, CloseReason, Code, Command, ConnKey, Dialect, JoinManner, Kind, MessageId, Op, Origin, Principal,
-    Refusal, Reply, ReplyTo, Showing, Target,
+    Refusal, Reply, ReplyTo, Showing, Target, Wording,
 };
 
 const NOT_A_MEMBER: Refusal = Refusal::new(Code::NotFound, "Not a member of this room");
@@ -56,7 +57,7 @@ impl<N: Notify> Core<N> {
             Request::Delete { place, message } => return self.amend(key, place, Op::Delete { message }, tag),
             Request::NotificationRead { id } => self.ask_inbox(key, Op::NotificationRead { id }),
             Request::NotificationClear { id } => self.ask_inbox(key, Op::NotificationClear { id }),
-            Request::SubscribeNotifications { ref types } => self.subscribe_notifications(key, types),
+            Request::SubscribeNotifications { ref types } => return self.subscribe_notifications(key, types),
             Request::RosterGet => self.ask_inbox_tagged(key, Op::RosterGet, tag),
             Request::RosterUpdate(ref contact) => {
                 self.ask_inbox_tagged(key, Op::RosterUpdate { contact: contact.clone() }, tag);
@@ -71,6 +72,7 @@ impl<N: Notify> Core<N> {
                 }
             }
             Request::Acknowledge(id) => self.ask_inbox(key, Op::Acknowledge { id }),
+            Request::Misordered { ref refusal, .. } => return Err(refusal.clone()),
             Request::Custom { kind } => return Err(dialect::unknown_type(kind)),
         }
         Ok(())
@@ -217,13 +219,21 @@ impl<N: Notify> Core<N> {
         Ok(())
     }
 
-    fn subscribe_notifications(&mut self, key: ConnKey, types: &[&str]) {
-        let Some(who) = self.conn(key).and_then(|c| c.who.clone()) else { return };
-        let channel = |kind: &&str| format!("notifications:{}:{}:{kind}", who.tenant, who.user).into();
-        let join = |id| super::deliver::quietly(Kind::Topic, id, Address::Notifications);
+    fn subscribe_notifications(&mut self, key: ConnKey, types: &[&str]) -> Result<(), Refusal> {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn(key) else { return Ok(()) };
+        let Some(who) = conn.who.clone() else { return Ok(()) };
+        let channel = |kind: &&str| Arc::from(format!("notifications:{}:{}:{kind}", who.tenant, who.user));
+        let asker = super::inbound::asker(conn, Some(&who), &shared);
+        for name in types.iter().map(channel) {
+            let name: Arc<str> = name;
+            shared.access.admit(Action::On(Verb::Subscribe, Address::Notifications(&name)), &asker)?;
+        }
+        let join = |id| super::deliver::quietly(Kind::Topic, id, Wording::Notifications);
         let mut steps: Vec<_> = types.iter().map(channel).map(|id| Step::Join(join(id))).collect();
         steps.push(Step::SayNotifications { types: types.iter().map(|t| Arc::from(*t)).collect() });
         self.plan(key, steps);
+        Ok(())
     }
 
     /// A REST call's command. The answer comes through the receiver; it ends without one when the shard does.

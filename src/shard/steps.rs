@@ -131,12 +131,12 @@ impl<N: Notify> Core<N> {
         let mut steps = Vec::new();
         for follow in follows {
             match follow {
-                Follow::Presence(user) => steps.push(Step::Join(quietly(Kind::Presence, user, Address::Presence))),
+                Follow::Presence(user) => steps.push(Step::Join(quietly(Kind::Presence, user, Wording::Presence))),
                 Follow::Room(room) => {
                     let action = Action::On(Verb::Subscribe, Address::Conversation(&room));
                     let asker = super::inbound::asker(conn, conn.who.as_deref(), &shared);
                     if shared.access.admit(action, &asker).is_ok() {
-                        let joining = quietly(Kind::Room, room, Address::Conversation);
+                        let joining = quietly(Kind::Room, room, Wording::Conversation);
                         steps.push(Step::Join(Joining { manner: JoinManner::Standing, ..joining }));
                     }
                 }
@@ -154,7 +154,7 @@ impl<N: Notify> Core<N> {
         if there {
             // A member that joins again is told again, and nobody else is.
             if joining.tell {
-                let saying = Saying::Joined((joining.wording)(&joining.id));
+                let saying = Saying::Joined(joining.wording.of(&joining.id));
                 self.tell(key, &saying, joining.tag.as_deref());
             }
             return;
@@ -232,7 +232,7 @@ impl<N: Notify> Core<N> {
 
     /// Asks the channel to let the connection in. `claimed`: a place among its user's rooms is taken for it.
     pub(super) fn join(&mut self, key: ConnKey, joining: Joining, claimed: bool) {
-        let address = (joining.wording)(&joining.id);
+        let address = joining.wording.of(&joining.id);
         let name = self.channel_name(key, address);
         let Some(conn) = self.conn_mut(key) else { return };
         let Some(name) = name else { return };

@@ -75,6 +75,7 @@ counters! {
     write_calls: Counter = "write_calls_total", "System calls that wrote to sockets of connections.";
     events_encoded: Counter = "events_encoded_total", "Frames made: at most one per event and variant.";
     rooms: Gauge = "rooms", "Rooms whose home this shard is.";
+    presence_updates: Counter = "presence_changes_total", "Changes of presence that users have made.";
     users_online: Gauge = "users_online", "Users with a connection, whose home this shard is.";
     channels: Gauge by Dialect = "channels", "Channels with a connection of the dialect, whose home this shard is.";
     users: Gauge by Dialect = "users", "Users with a connection of the dialect, whose home this shard is.";

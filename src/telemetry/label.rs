@@ -65,6 +65,10 @@ pub enum UpgradeRefusal {
     TotalLimit,
     /// No handshake of RFC 6455 section 4.2.1.
     BadRequest,
+    /// Its user, service or tenant has as many connections as it may have.
+    PrincipalLimit,
+    /// It needs a credential, or its credential is no good.
+    Credential,
     /// The server goes down.
     Draining,
 }
@@ -72,7 +76,15 @@ pub enum UpgradeRefusal {
 impl Label for UpgradeRefusal {
     const KEY: &'static str = "cause";
     const ALL: &'static [Self] =
-        &[Self::Origin, Self::AddressLimit, Self::TotalLimit, Self::BadRequest, Self::Draining];
+        &[
+            Self::Origin,
+            Self::AddressLimit,
+            Self::TotalLimit,
+            Self::BadRequest,
+            Self::PrincipalLimit,
+            Self::Credential,
+            Self::Draining,
+        ];
 
     fn name(self) -> &'static str {
         match self {
@@ -80,6 +92,8 @@ impl Label for UpgradeRefusal {
             Self::AddressLimit => "address_limit",
             Self::TotalLimit => "total_limit",
             Self::BadRequest => "bad_request",
+            Self::PrincipalLimit => "principal_limit",
+            Self::Credential => "credential",
             Self::Draining => "draining",
         }
     }
