@@ -207,6 +207,10 @@ pub const TUSK_RATE_WINDOW: Duration = Duration::from_secs(60);
 /// Tusk `ping` messages of a connection in [`TUSK_RATE_WINDOW`]: apart from the others, since the document's
 /// client doubles its pings every 30 s and must not starve its own messages.
 pub const TUSK_PINGS_PER_WINDOW: u64 = 100;
+/// The longest body in which a persona's answer may come.
+pub const PERSONA_BODY_BYTES: usize = MIB as usize;
+/// The longest answer of a persona in code points.
+pub const PERSONA_ANSWER_CHARS: usize = 5000;
 
 // ---- Shared by dialects ------------------------------------------------------------------------
 
@@ -271,6 +275,27 @@ pub const GATOR_CONTENT_LENGTH: usize = 5000;
 pub const GATOR_HEARTBEAT: Duration = Duration::from_secs(30);
 /// GAT-25: the client's own 3 s and a grace.
 pub const GATOR_TYPING_TIMEOUT: Bound = time(3_500, 10, HOUR, "the client's own 3 s and some grace");
+/// GAT-09.
+pub const PERSONA_TIMEOUT: Bound = time(
+    30 * SECOND,
+    10,
+    HOUR,
+    "a model writes a long answer in less, and a conversation has gone on by then",
+);
+/// GAT-09.
+pub const PERSONA_CONCURRENCY: Bound =
+    count("requests", 16, 1, 4096, "model services answer in seconds and limit their clients")
+        .costing("per shard a connection each, and up to 1 MiB while an answer arrives");
+/// GAT-09.
+pub const PERSONA_QUEUE: Bound =
+    count("messages", 64, 0, 65_536, "four rounds of the requests under way: who came later would wait long")
+        .costing("per shard, a message each");
+/// TUS-41.
+pub const PERSONA_FAILURES: Bound =
+    count("failures", 5, 1, 1000, "an accident or two pass, a service that is down is noticed soon");
+/// TUS-41.
+pub const PERSONA_REST: Bound =
+    time(30 * SECOND, 10, HOUR, "services restart in about that, and one request in it burdens none");
 
 // ---- AegisX ------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::label::{Label, LaneClass, StatusClass, UpgradeRefusal};
+use super::label::{CircuitState, Label, LaneClass, PersonaOutcome, StatusClass, UpgradeRefusal};
 use super::metric::{Cell, Counter, Gauge, Histogram, Labelled};
 use crate::model::{CloseReason, Code, Dialect};
 
@@ -90,6 +90,8 @@ counters! {
     queued_direct: Gauge = "queued_direct_messages", "Private messages that wait for their user to connect.";
     wheel_ticks: Counter = "wheel_ticks_total", "Ticks of the timer wheel.";
     http_requests: Counter by StatusClass = "http_requests_total", "HTTP requests answered, by class of status.";
+    persona_requests: Counter by PersonaOutcome = "persona_requests_total", "Messages to personas, by what became of them.";
+    persona_circuit: Gauge by CircuitState = "persona_circuit_state", "1 for the state of the circuit to the persona endpoint; all 0 without one.";
 }
 
 /// The right to change one shard's numbers. Goes to the shard's thread at boot and stays there.

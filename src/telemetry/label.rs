@@ -173,6 +173,71 @@ impl Label for StatusClass {
     }
 }
 
+/// What became of a message to a persona.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PersonaOutcome {
+    /// The persona's words came.
+    Answered,
+    /// The endpoint could not be reached, or said nothing that can be used.
+    Failed,
+    /// Its time was over.
+    TimedOut,
+    /// Too many wait already.
+    RefusedBusy,
+    /// The circuit is open.
+    RefusedOpen,
+}
+
+impl Label for PersonaOutcome {
+    const KEY: &'static str = "outcome";
+    const ALL: &'static [Self] =
+        &[Self::Answered, Self::Failed, Self::TimedOut, Self::RefusedBusy, Self::RefusedOpen];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::RefusedBusy => "refused_busy",
+            Self::RefusedOpen => "refused_open",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What a circuit breaker does with requests (TUS-41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CircuitState {
+    /// It lets them through.
+    Closed,
+    /// It refuses them.
+    Open,
+    /// One is on trial, the others are refused.
+    HalfOpen,
+}
+
+impl Label for CircuitState {
+    const KEY: &'static str = "state";
+    const ALL: &'static [Self] = &[Self::Closed, Self::Open, Self::HalfOpen];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +269,8 @@ mod tests {
         check::<UpgradeRefusal>();
         check::<LaneClass>();
         check::<StatusClass>();
+        check::<PersonaOutcome>();
+        check::<CircuitState>();
     }
 
     #[test]
