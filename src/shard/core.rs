@@ -106,7 +106,8 @@ pub struct Core<N: Notify> {
     /// Personas that are to be asked, by whoever can wait for their answers.
     pub(super) persona_calls: Vec<PersonaCall>,
     pub(super) scratch: BytesMut,
-    pub(super) counters: Writer,
+    /// Shared with what this thread alone runs besides.
+    pub(super) counters: Rc<Writer>,
     pub(super) now: Now,
     /// Whether `now` was read in this turn.
     fresh: bool,
@@ -150,7 +151,7 @@ impl<N: Notify> Core<N> {
             original: Vec::new(),
             persona_calls: Vec::new(),
             scratch: BytesMut::new(),
-            counters,
+            counters: Rc::new(counters),
             now,
             fresh: false,
             turn_began_us: 0,
@@ -170,7 +171,7 @@ impl<N: Notify> Core<N> {
         &self.shared
     }
 
-    pub fn counters(&self) -> &Writer {
+    pub fn counters(&self) -> &Rc<Writer> {
         &self.counters
     }
 
@@ -215,6 +216,11 @@ impl<N: Notify> Core<N> {
                 waker.wake_by_ref();
             }
         }
+    }
+
+    /// Takes the personas that are to be asked.
+    pub(super) fn take_persona_calls(&mut self) -> Vec<PersonaCall> {
+        std::mem::take(&mut self.persona_calls)
     }
 
     /// For simulations: what time it is until the next turn.

@@ -280,9 +280,9 @@ impl<N: Notify> Core<N> {
     }
 
     /// Why a persona does not answer.
-    pub fn persona_fails(&mut self, key: ConnKey, why: &'static str) {
+    pub fn persona_fails(&mut self, key: ConnKey, why: String) {
         self.touch();
-        self.refuse(key, dialect::About::Other, &Refusal::new(Code::Unavailable, why), None);
+        self.refuse(key, dialect::About::Other, &Refusal::with(Code::Unavailable, why), None);
     }
 
     /// An id for something that REST makes.
