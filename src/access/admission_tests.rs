@@ -21,6 +21,7 @@ fn principal(user: &str, verified: bool, roles: &[&str], permissions: &[&str]) -
         permissions: Some(permissions.iter().map(ToString::to_string).collect()),
         verified,
         expires: None,
+        service: false,
     }
 }
 
