@@ -1,7 +1,7 @@
 //! Every channel whose home is this shard, and the one door to them: [`Homes::apply`].
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -38,8 +38,10 @@ pub struct Homes {
     users_of: [usize; Dialect::ALL.len()],
     /// Users whose presence changed in this turn.
     untold: Vec<(u32, u16)>,
-    /// Absent users who are remembered; who went first stands first.
-    away: VecDeque<(u32, u16)>,
+    /// Absent users who are remembered, by when they went.
+    away: BTreeMap<u64, u32>,
+    /// How many times somebody went.
+    went: u64,
     /// When somebody is no longer believed to write, and where.
     timers: BinaryHeap<Reverse<(u64, u32, u16)>>,
     /// Changes of presence that users have made.
@@ -86,7 +88,8 @@ impl Homes {
             channels_of: Default::default(),
             users_of: Default::default(),
             untold: Vec::new(),
-            away: VecDeque::new(),
+            away: BTreeMap::new(),
+            went: 0,
             timers: BinaryHeap::new(),
             presence_updates: 0,
         }
@@ -349,7 +352,6 @@ impl Homes {
         let Some(user) = self.user(index) else { return };
         let (realm, tenant) = (user.name.realm, user.name.tenant.clone());
         let (online, listed, untold) = (user.is_online(), user.listed_at, user.untold);
-        let remember = !user.has_device() && !user.remembered && user.is_worth_remembering();
         match (online, listed) {
             (true, None) => {
                 let at = self.directory.enter(realm, &tenant, index);
@@ -370,27 +372,41 @@ impl Homes {
         if untold && self.untold.last() != Some(&(index, generation)) {
             self.untold.push((index, generation));
         }
-        if remember {
-            if let Some(user) = self.user_mut(index) {
-                user.remembered = true;
-            }
-            self.away.push_back((index, generation));
-            self.forget_the_longest_gone();
-        }
+        self.remember(index);
         if self.user(index).is_some_and(User::is_over) {
             self.remove(index);
+        }
+    }
+
+    /// Notes who went last; who is there again takes no place among the absent.
+    fn remember(&mut self, index: u32) {
+        let Some(user) = self.user(index) else { return };
+        match (user.has_device(), user.remembered) {
+            (true, Some(at)) => {
+                self.away.remove(&at);
+                if let Some(user) = self.user_mut(index) {
+                    user.remembered = None;
+                }
+            }
+            (false, None) if user.is_worth_remembering() => {
+                self.went += 1;
+                let at = self.went;
+                self.away.insert(at, index);
+                if let Some(user) = self.user_mut(index) {
+                    user.remembered = Some(at);
+                }
+                self.forget_the_longest_gone();
+            }
+            _ => {}
         }
     }
 
     fn forget_the_longest_gone(&mut self) {
         let max = self.limits.known_users;
         while max != 0 && self.away.len() > max {
-            let Some((index, generation)) = self.away.pop_front() else { break };
-            if self.slots[index as usize].generation != generation {
-                continue;
-            }
+            let Some((_, index)) = self.away.pop_first() else { break };
             let Some(user) = self.user_mut(index) else { continue };
-            user.remembered = false;
+            user.remembered = None;
             if user.is_over() {
                 self.remove(index);
             }
