@@ -182,3 +182,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod words_tests;
