@@ -12,7 +12,7 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MemberCount, MessageId, Op,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op,
     Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
@@ -147,8 +147,7 @@ impl Homes {
     /// What is asked of the whole shard.
     fn list(&self, op: &Op, origin: &Origin) -> Option<Reply> {
         match op {
-            // The shard itself sees to a connection's end.
-            Op::Probe | Op::Disconnect { .. } => Some(Reply::Done),
+            Op::Probe => Some(Reply::Done),
             Op::ListRooms { realm, tenant } => {
                 Some(Reply::Rooms(self.list_rooms(*realm, tenant, origin.principal.as_deref())))
             }
@@ -163,10 +162,6 @@ impl Homes {
                 let users: Vec<_> = wanted.iter().filter_map(known).collect();
                 Some(Reply::Users { total: users.len(), users })
             }
-            Op::CountMembers { realm, dialect, by_tenant } => {
-                let by_tenant = by_tenant.clone();
-                Some(Reply::Counts { channels: self.count(*realm, *dialect), by_tenant })
-            }
             _ => None,
         }
     }
@@ -175,16 +170,6 @@ impl Homes {
         let name = ChannelName { realm, tenant: tenant.clone(), kind: Kind::User, id: id.clone() };
         let user = self.names.get(&name).and_then(|at| self.user(*at))?;
         user.shown.is_known().then(|| user.shown.presence(&user.name.id))
-    }
-
-    fn count(&self, realm: RealmId, dialect: Dialect) -> Vec<MemberCount> {
-        let wanted = self.names.iter().filter(|(name, _)| name.realm == realm && name.kind != Kind::User);
-        let counted = wanted.filter_map(|(name, at)| {
-            let body = self.slots[*at as usize].channel.as_ref()?;
-            let connections = body.interest().of(dialect);
-            (connections > 0).then(|| MemberCount { kind: name.kind, id: name.id.clone(), connections })
-        });
-        counted.collect()
     }
 
     /// The channel that is meant; made when the verb is one that brings it into being.

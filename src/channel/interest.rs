@@ -41,11 +41,6 @@ impl Interest {
         true
     }
 
-    /// Subscribers of one dialect.
-    pub fn of(&self, dialect: Dialect) -> usize {
-        self.entries.iter().filter(|e| e.variant.dialect == dialect).map(|e| e.count as usize).sum()
-    }
-
     /// The dialects with at least one subscriber, a bit each by [`Dialect::index`].
     pub fn dialects(&self) -> u8 {
         self.entries.iter().fold(0, |mask, e| mask | 1 << e.variant.dialect.index())
