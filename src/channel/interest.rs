@@ -2,7 +2,7 @@
 //!
 //! The home counts; which connections they are only their own shard knows.
 
-use crate::model::{Dialect, Variant};
+use crate::model::Variant;
 
 /// Counts per shard and variant, kept dense and small: most channels live on one shard in one variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,7 @@ impl Interest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Dialect;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
