@@ -1,3 +1,5 @@
+//! The matrix: every action, of everybody, under every kind of rule, in every word; and the traps of names.
+
 use super::Action::{
     Acknowledge, Administer, As, Custom, Direct, Free, Leave, List, Notify, On, Own, Presence,
 };
@@ -13,14 +15,10 @@ use crate::model::{Glob, RealmId};
 
 fn principal(user: &str, verified: bool, roles: &[&str], permissions: &[&str]) -> Principal {
     Principal {
-        realm: RealmId(0),
-        tenant: "default".into(),
-        user: user.into(),
-        username: None,
         roles: roles.iter().map(ToString::to_string).collect(),
         permissions: Some(permissions.iter().map(ToString::to_string).collect()),
         verified,
-        expires: None,
+        ..Principal::named(user, RealmId(0))
     }
 }
 

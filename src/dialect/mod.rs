@@ -6,7 +6,7 @@ mod fields;
 pub mod gator;
 pub mod nexus;
 mod object;
-mod raw;
+pub(crate) mod raw;
 mod request;
 mod saying;
 mod scratch;

@@ -305,8 +305,8 @@ async fn rest(
     if head.method == Method::OPTIONS {
         return preflight(&shard.door.rest_origins, &head.headers);
     }
-    let (route, name) = match api::find(&head.method, path) {
-        api::Found::Route(route, name) => (route, name),
+    let (route, vars) = match api::find(&head.method, path) {
+        api::Found::Route(route, vars) => (route, vars),
         api::Found::OtherMethods(allowed) => {
             let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} here\n"));
             put(response.headers_mut(), header::ALLOW, &allowed);
@@ -324,7 +324,7 @@ async fn rest(
         headers: &head.headers,
         local,
         body: &body,
-        name,
+        vars,
     };
     api::handle(route, &asked, &**shard, &shard.door.site).await
 }
