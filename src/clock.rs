@@ -2,7 +2,7 @@
 //!
 //! Pure layers never read a clock: they are handed a [`Now`], so that a simulation decides what time it is.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One reading, taken once per turn of a shard's loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,11 @@ impl Now {
     pub fn unix_secs(self) -> u64 {
         self.unix_ms / 1000
     }
+}
+
+/// The moment so many milliseconds after the beginning of 1970. Reads no clock.
+pub fn wall_time(unix_ms: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(unix_ms)
 }
 
 /// Reads both clocks. Cheap to copy; every shard holds one made by the same boot.

@@ -19,6 +19,7 @@
 //! | [`lane`] | takes the command to another shard, and brings back what came of it |
 //! | [`channel`] | applies the command at the channel's home: rooms, users, presence |
 //! | [`fanout`] | encodes the event once, sends it once per shard, walks the members |
+//! | [`persona`] | has a machine answer it, where it asks for that |
 //!
 //! Around them: [`model`] has the words all of them use, [`clock`] the time, [`config`] what the operator chose,
 //! [`telemetry`] what the operator sees, [`api`] the same commands by REST, [`server`] boot and drain, [`cli`] the
@@ -40,6 +41,7 @@ pub mod lane;
 pub mod limit;
 pub mod model;
 pub mod net;
+pub mod persona;
 pub mod server;
 pub mod shard;
 pub mod telemetry;

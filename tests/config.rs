@@ -316,6 +316,10 @@ fn a_bad_file_names_key_value_line_and_what_is_allowed() {
             "[gator]\n\ntime_window = -1\n",
             &["gator.time_window = -1", "c.toml:3", "from 0.01 to 86400 seconds"],
         ),
+        (
+            "[gator]\npersona_url = \"ftp://api.example\"\n",
+            &["gator.persona_url (c.toml:2)", "names neither http nor https", "must be a URL such as"],
+        ),
         ("[aegisx]\nmax_payload = \"1MB\"\n", &["aegisx.max_payload = \"1MB\"", "bytes"]),
         (
             "[aegisx]\ntenants = { t1 = \"sleeping\" }\n",
@@ -648,10 +652,12 @@ fn doubtful_settings_are_warned_of() {
 fn no_output_shows_a_secret() {
     // `run` itself asserts that SECRET is in no output.
     let tokens = format!("[tusk.static_tokens.\"{SECRET}\"]\nid = \"1\"\n");
-    let ground = Ground::new().file("c.toml", &tokens).env("SECRET_KEY", SECRET);
+    let ground =
+        Ground::new().file("c.toml", &tokens).env("SECRET_KEY", SECRET).env("PERSONA_API_KEY", SECRET);
     let outcome = ground.run(&["check-config", "--config", "c.toml", "--listen", "127.0.0.1:0"]);
     assert_eq!(outcome.code, ExitCode::SUCCESS);
     assert_names(&outcome.out, &["jwt_secret = \"***\"  # environment variable SECRET_KEY", "***1"]);
+    assert_names(&outcome.out, &["persona_api_key = \"***\"  # environment variable PERSONA_API_KEY"]);
     assert!(!format!("{:?}", ground.config(&["--config", "c.toml"])).contains(SECRET));
     for bad in ["id = 5", "id = \"\"", "name = \"x\"", "id = \"1\"\nroles = \"a\""] {
         assert_names(

@@ -13,8 +13,8 @@ pub const MAX_ID_BYTES: usize = 256;
 /// one of another type than it must have spoils the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// `sub`, else `user_id`, else `userId`; 1 to [`MAX_ID_BYTES`] bytes.
-    pub user: Arc<str>,
+    /// `sub`, else `user_id`, else `userId`; 1 to [`MAX_ID_BYTES`] bytes. Absent: most dialects refuse that.
+    pub user: Option<Arc<str>>,
     /// `tenant`, else `tenantId`. Absent here: [`Principal::DEFAULT_TENANT`], but some dialects refuse that.
     pub tenant: Option<Arc<str>>,
     pub username: Option<Arc<str>>,
@@ -36,10 +36,8 @@ impl Claims {
         if date(claims, "nbf")?.is_some_and(|nbf| (now_secs as f64) < nbf) {
             return Err(refused("Token not valid yet"));
         }
-        let user =
-            first_id(claims, &["sub", "user_id", "userId"])?.ok_or_else(|| refused("Token names no user"))?;
         Ok(Self {
-            user,
+            user: first_id(claims, &["sub", "user_id", "userId"])?,
             tenant: first_id(claims, &["tenant", "tenantId"])?,
             username: text(claims, "username")?.map(Into::into),
             roles: roles(claims)?,
@@ -48,16 +46,29 @@ impl Claims {
         })
     }
 
-    pub fn into_principal(self, realm: RealmId) -> Principal {
+    /// Who bears the token.
+    ///
+    /// # Errors
+    /// It names no user.
+    pub fn into_principal(self, realm: RealmId) -> Result<Principal, Refusal> {
+        match self.user {
+            Some(_) => Ok(self.into_member(realm)),
+            None => Err(refused("Token names no user")),
+        }
+    }
+
+    /// The same where a tenant alone is somebody (AEG-33): the user is empty when the token names none.
+    pub fn into_member(self, realm: RealmId) -> Principal {
         Principal {
             realm,
             tenant: self.tenant.unwrap_or_else(|| Principal::DEFAULT_TENANT.into()),
-            user: self.user,
+            user: self.user.unwrap_or_else(|| "".into()),
             username: self.username,
             roles: self.roles,
             permissions: self.permissions,
             verified: true,
             expires: self.expires,
+            service: false,
         }
     }
 }
@@ -124,7 +135,7 @@ mod tests {
             (json!({"userId": "c"}), "c"),
             (json!({"sub": null, "userId": "c"}), "c"),
         ] {
-            assert_eq!(&*read(claims).unwrap().user, user);
+            assert_eq!(read(claims).unwrap().user.as_deref(), Some(user));
         }
         let tenant = |claims| read(claims).unwrap().tenant;
         assert_eq!(tenant(json!({"sub": "a", "tenant": "t", "tenantId": "x"})).as_deref(), Some("t"));
@@ -140,7 +151,7 @@ mod tests {
     fn a_principal_has_all_of_it() {
         let full = json!({"sub": "a", "tenant": "t", "username": "A", "roles": ["r"], "permissions": ["p"], "exp": 2000,
             "iat": 9999, "anything": {"else": 1}});
-        let principal = read(full).unwrap().into_principal(RealmId(3));
+        let principal = read(full).unwrap().into_principal(RealmId(3)).unwrap();
         let expected = Principal {
             verified: true,
             realm: RealmId(3),
@@ -152,7 +163,7 @@ mod tests {
             expires: Some(2000),
         };
         assert_eq!(principal, expected);
-        let bare = read(json!({"sub": "a"})).unwrap().into_principal(RealmId(0));
+        let bare = read(json!({"sub": "a"})).unwrap().into_principal(RealmId(0)).unwrap();
         assert_eq!(
             (&*bare.tenant, bare.username, bare.permissions, bare.expires),
             ("default", None, None, None)
@@ -207,7 +218,10 @@ mod tests {
             }
         }
         assert_eq!(read(json!({"sub": "", "userId": "c"})).unwrap_err().code, Code::Unauthenticated);
-        assert_eq!(read(json!({"username": "only"})).unwrap_err().text, "Token names no user");
+        let nobody = || read(json!({"username": "only", "tenant": "t"})).unwrap();
+        assert_eq!(nobody().into_principal(RealmId(0)).unwrap_err().text, "Token names no user");
+        let member = nobody().into_member(RealmId(0));
+        assert_eq!((&*member.user, &*member.tenant), ("", "t"));
     }
 
     #[test]

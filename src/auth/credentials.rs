@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::claims::{MAX_ID_BYTES, refused};
+use super::claims::{Claims, MAX_ID_BYTES, refused};
 use super::{Verifier, looks_like_jwt};
 use crate::config::{ApiKey, Scope, Word};
 use crate::model::{Principal, RealmId, Refusal};
@@ -62,12 +62,37 @@ impl Credentials {
     /// 1 to [`MAX_NAME_BYTES`] bytes. Anything else, and the empty token, is
     /// [`Unauthenticated`](crate::model::Code::Unauthenticated).
     pub fn identify(&self, token: &str, realm: RealmId, now_secs: u64) -> Result<Principal, Refusal> {
+        self.bearer(token, realm, now_secs, |claims| claims.into_principal(realm))
+    }
+
+    /// The same where a tenant alone is somebody (AEG-33): the user is empty when a JWT names none. A JWT that
+    /// names no tenant is refused where `tenant_required` (AEG-32).
+    pub fn identify_member(
+        &self,
+        token: &str,
+        realm: RealmId,
+        now_secs: u64,
+        tenant_required: bool,
+    ) -> Result<Principal, Refusal> {
+        self.bearer(token, realm, now_secs, |claims| match claims.tenant {
+            None if tenant_required => Err(refused("Invalid or inactive tenant")),
+            _ => Ok(claims.into_member(realm)),
+        })
+    }
+
+    fn bearer(
+        &self,
+        token: &str,
+        realm: RealmId,
+        now_secs: u64,
+        of: impl FnOnce(Claims) -> Result<Principal, Refusal>,
+    ) -> Result<Principal, Refusal> {
         let principal = if let Some(known) = self.static_token(token) {
             known.principal(realm)
         } else if let Some(key) = self.api_key(token) {
             service(key, realm)
         } else if looks_like_jwt(token) {
-            self.verifier.verify(token, now_secs).map(|claims| claims.into_principal(realm))
+            self.verifier.verify(token, now_secs).and_then(of)
         } else if self.open {
             named(token, realm)
         } else {
@@ -112,6 +137,7 @@ impl Credentials {
 fn service(key: &ApiKey, realm: RealmId) -> Result<Principal, Refusal> {
     let mut principal = named(&key.name, realm)?;
     principal.verified = true;
+    principal.service = true;
     if key.scopes.contains(&Scope::Admin) {
         principal.roles.push(Principal::ADMIN.to_owned());
     }
@@ -123,16 +149,7 @@ fn named(id: &str, realm: RealmId) -> Result<Principal, Refusal> {
     if id.is_empty() || id.len() > MAX_ID_BYTES {
         return Err(refused("Invalid token"));
     }
-    Ok(Principal {
-        realm,
-        tenant: Principal::DEFAULT_TENANT.into(),
-        user: id.into(),
-        username: None,
-        roles: vec![],
-        permissions: None,
-        verified: false,
-        expires: None,
-    })
+    Ok(Principal::named(id, realm))
 }
 
 #[cfg(test)]

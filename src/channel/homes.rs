@@ -147,7 +147,8 @@ impl Homes {
     /// What is asked of the whole shard.
     fn list(&self, op: &Op, origin: &Origin) -> Option<Reply> {
         match op {
-            Op::Probe => Some(Reply::Done),
+            // The shard itself sees to a connection's end.
+            Op::Probe | Op::Disconnect { .. } => Some(Reply::Done),
             Op::ListRooms { realm, tenant } => {
                 Some(Reply::Rooms(self.list_rooms(*realm, tenant, origin.principal.as_deref())))
             }
@@ -162,7 +163,10 @@ impl Homes {
                 let users: Vec<_> = wanted.iter().filter_map(known).collect();
                 Some(Reply::Users { total: users.len(), users })
             }
-            Op::CountMembers { realm, dialect } => Some(Reply::Counts(self.count(*realm, *dialect))),
+            Op::CountMembers { realm, dialect, by_tenant } => {
+                let by_tenant = by_tenant.clone();
+                Some(Reply::Counts { channels: self.count(*realm, *dialect), by_tenant })
+            }
             _ => None,
         }
     }

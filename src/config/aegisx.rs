@@ -63,6 +63,11 @@ impl Word for TenantStatus {
 pub struct Tenants(BTreeMap<String, TenantStatus>);
 
 impl Tenants {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, TenantStatus)> {
+        self.0.iter().map(|(tenant, status)| (tenant.as_str(), *status))
+    }
+
     /// The status of a tenant; `None` when it is unknown.
     pub fn status(&self, tenant: &str) -> Option<TenantStatus> {
         self.0.get(tenant).copied()

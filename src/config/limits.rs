@@ -38,6 +38,16 @@ section! {
         offline_messages: Limit => OFFLINE_MESSAGES, flag "offline-messages";
         /// Private messages that a shard keeps for all users who are away; the next one is refused.
         offline_messages_total: Limit => OFFLINE_MESSAGES_TOTAL, flag "offline-messages-total";
+        /// How long one is kept, where the dialect has no number of its own.
+        offline_ttl: Option<Duration> => OFFLINE_TTL, flag "offline-ttl";
+        /// Users who are away and still remembered by a shard: when they were last seen, their contacts and
+        /// conversations. The one who went first is forgotten first.
+        known_users: Limit => KNOWN_USERS, flag "known-users";
+        /// Channels of a user, and of a connection, where the dialect has no number of its own; one more is
+        /// refused.
+        channels_per_user: Limit => CHANNELS_PER_USER, flag "channels-per-user";
+        /// Contacts on a user's roster; one more is refused.
+        contacts_per_user: Limit => CONTACTS_PER_USER, flag "contacts-per-user";
     }
 }
 
@@ -169,6 +179,19 @@ pub const OFFLINE_MESSAGES_TOTAL: Bound =
     count("messages", 100_000, 1, MANY, "names cost nothing, so their number must")
         .costing("the message and some 100 bytes each, per shard");
 
+/// The time of a private message of an absent user.
+pub const OFFLINE_TTL: Bound = time(7 * DAY, 10, YEAR, "a week away is a holiday");
+/// Absent users a shard remembers.
+pub const KNOWN_USERS: Bound = count("users", 100_000, 1, MANY, "names cost nothing, so their number must")
+    .costing("some 400 bytes each, and their contacts and conversations, per shard");
+/// Channels of one user.
+pub const CHANNELS_PER_USER: Bound =
+    count("channels", 1000, 1, MANY, "more than people follow, and no way to fill the memory")
+        .costing("per connection and channel some 60 bytes, and the channel's own");
+/// Contacts of one user.
+pub const CONTACTS_PER_USER: Bound = count("contacts", 500, 1, MANY, "each device watches each of them")
+    .costing("per contact its name and groups, and a place in a list per device");
+
 // ---- Bounds that nobody configures -------------------------------------------------------------
 
 /// The longest header of a frame a server sends.
@@ -184,6 +207,10 @@ pub const TUSK_RATE_WINDOW: Duration = Duration::from_secs(60);
 /// Tusk `ping` messages of a connection in [`TUSK_RATE_WINDOW`]: apart from the others, since the document's
 /// client doubles its pings every 30 s and must not starve its own messages.
 pub const TUSK_PINGS_PER_WINDOW: u64 = 100;
+/// The longest body in which a persona's answer may come.
+pub const PERSONA_BODY_BYTES: usize = MIB as usize;
+/// The longest answer of a persona in code points.
+pub const PERSONA_ANSWER_CHARS: usize = 5000;
 
 // ---- Shared by dialects ------------------------------------------------------------------------
 
@@ -242,8 +269,33 @@ pub const GATOR_CONNECTIONS_PER_USER: Bound = count("connections", 5, 1, MANY, "
 pub const GATOR_MAX_MESSAGES: Bound =
     count("messages", 60, 1, MANY, "one a second; the document names no number")
         .costing("per active user, one time stamp each");
+/// Code points of a message's content (GAT-50).
+pub const GATOR_CONTENT_LENGTH: usize = 5000;
+/// Between two Pings to a Gator client: half of what the shortest of the usual proxies allows (ruling G14).
+pub const GATOR_HEARTBEAT: Duration = Duration::from_secs(30);
 /// GAT-25: the client's own 3 s and a grace.
 pub const GATOR_TYPING_TIMEOUT: Bound = time(3_500, 10, HOUR, "the client's own 3 s and some grace");
+/// GAT-09.
+pub const PERSONA_TIMEOUT: Bound = time(
+    30 * SECOND,
+    10,
+    HOUR,
+    "a model writes a long answer in less, and a conversation has gone on by then",
+);
+/// GAT-09.
+pub const PERSONA_CONCURRENCY: Bound =
+    count("requests", 16, 1, 4096, "model services answer in seconds and limit their clients")
+        .costing("per shard a connection each, and up to 1 MiB while an answer arrives");
+/// GAT-09.
+pub const PERSONA_QUEUE: Bound =
+    count("messages", 64, 0, 65_536, "four rounds of the requests under way: who came later would wait long")
+        .costing("per shard, a message each");
+/// TUS-41.
+pub const PERSONA_FAILURES: Bound =
+    count("failures", 5, 1, 1000, "an accident or two pass, a service that is down is noticed soon");
+/// TUS-41.
+pub const PERSONA_REST: Bound =
+    time(30 * SECOND, 10, HOUR, "services restart in about that, and one request in it burdens none");
 
 // ---- AegisX ------------------------------------------------------------------------------------
 

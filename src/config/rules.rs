@@ -16,6 +16,7 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     check_listeners(config)?;
     check_credentials(config)?;
     check_tls(config)?;
+    check_persona(config)?;
     check_sizes(config)
 }
 
@@ -90,6 +91,15 @@ fn check_tls(config: &Config) -> Result<(), ConfigError> {
     Err(refuse(config, "tusk", "ssl_enabled", problem.into()))
 }
 
+fn check_persona(config: &Config) -> Result<(), ConfigError> {
+    let key = config.gator.persona_api_key.as_ref();
+    if key.is_none_or(|key| key.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Ok(());
+    }
+    let problem = "must be visible ASCII, since it stands in a header of HTTP";
+    Err(refuse(config, "gator", "persona_api_key", problem.into()))
+}
+
 fn check_sizes(config: &Config) -> Result<(), ConfigError> {
     let limits = &config.limits;
     let most = limits.max_message_bytes as u64;
@@ -133,5 +143,17 @@ pub fn warnings(config: &Config) -> Vec<String> {
         let doubt = "tusk.idle_timeout ends before tusk.heartbeat_interval: who only answers Pings is closed";
         warnings.push(doubt.into());
     }
+    warnings.extend(persona_warning(config));
     warnings
+}
+
+fn persona_warning(config: &Config) -> Option<String> {
+    let gator = &config.gator;
+    gator.persona_api_key.as_ref()?;
+    let doubt = match &gator.persona_url {
+        None => "gator.persona_api_key has no effect without gator.persona_url",
+        Some(url) if url.is_tls() || url.is_loopback() => return None,
+        Some(_) => "gator.persona_url is not https: gator.persona_api_key can be read on the way",
+    };
+    Some(doubt.into())
 }

@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{Command, JoinManner, Kind, Presence, Wording};
+use crate::model::{
+    ChannelName, Contact, JoinManner, Kind, Op, Presence, Wording,
+};
 
 /// The steps that follow, the next one first.
 pub type Agenda = VecDeque<Step>;
@@ -14,16 +16,14 @@ pub type Agenda = VecDeque<Step>;
 /// One step.
 #[derive(Debug)]
 pub enum Step {
-    /// Become a member.
+    /// Become a member, unless it is one.
     Join(Joining),
     /// Be one no more.
     Leave { kind: Kind, id: Arc<str> },
     /// Take one message of the user's window; without one the next `else_skip` steps are not taken.
-    Grant { else_skip: usize },
-    /// Send a command to its home.
-    Send { home: usize, command: Box<Command> },
-    /// The same to the channel just joined, as a member.
-    SendAsMember { kind: Kind, id: Arc<str>, op: Box<crate::model::Op> },
+    Grant { else_skip: usize, tag: Option<Arc<str>> },
+    /// Send a command to that channel: as a member, if it is one.
+    Send { name: ChannelName, op: Box<Op>, tag: Option<Arc<str>> },
     /// Ask all shards, and say the answer.
     Gather(Gathering),
     /// Say that notifications of these types come from now on.
@@ -48,13 +48,10 @@ pub enum Wait {
     /// The room did not: the place is given back next.
     GiveBack { room: Arc<str> },
     /// For a message of the user's window.
-    Grant { else_skip: usize },
+    Grant { else_skip: usize, tag: Option<Arc<str>> },
     /// For the answers of shards.
-    Gather { gathering: Gathering, left: usize, users: Vec<Presence>, total: usize, counts: Vec<Counted> },
+    Gather(Gathered),
 }
-
-/// Connections of a channel, as one home counts them.
-pub type Counted = crate::model::MemberCount;
 
 /// A channel that a connection wants to be in.
 #[derive(Debug)]
@@ -80,7 +77,19 @@ pub enum Gathering {
     /// Which of these are online (GAT-12).
     Among(Arc<[Arc<str>]>),
     /// How the contacts are (SGE-38).
-    Roster { contacts: Vec<crate::model::Contact>, tag: Option<Arc<str>> },
+    Roster { contacts: Vec<Contact>, tag: Option<Arc<str>> },
     /// Connections by tenant and channel (AEG-18).
     Stats,
+}
+
+/// What has come of it so far.
+#[derive(Debug)]
+pub struct Gathered {
+    pub what: Gathering,
+    /// Answers still to come.
+    pub left: usize,
+    pub users: Vec<Presence>,
+    pub total: usize,
+    pub by_channel: Vec<(Arc<str>, usize)>,
+    pub by_tenant: Vec<(Arc<str>, usize)>,
 }

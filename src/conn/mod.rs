@@ -6,7 +6,7 @@ mod pace;
 mod rules;
 mod state;
 
-pub use agenda::{Agenda, Gathering, Joining, Step, Wait};
+pub use agenda::{Agenda, Gathered, Gathering, Joining, Step, Wait};
 pub use outbox::{Outbox, OutboxPool, Push};
 pub use pace::{Due, Pace, Times};
 pub use rules::{Budget, Greeting, Rules, Window};

@@ -139,6 +139,11 @@ pub(crate) fn name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<Option<&'
     }
 }
 
+/// The same of a field that must be there.
+pub(crate) fn required_name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<&'a str, Refusal> {
+    name(message, field)?.ok_or_else(|| fields::must_be(field, "a non-empty string"))
+}
+
 /// The refusal of a field that is longer than [`MAX_NAME_BYTES`].
 pub(crate) fn too_long(field: &str, len: usize) -> Refusal {
     let said = format!("Field \"{field}\" has {len} bytes, at most {MAX_NAME_BYTES} are allowed");
@@ -177,3 +182,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod words_tests;

@@ -3,11 +3,11 @@
 //! Keys are ours, come with their punctuation from `key!`, and are copied in one piece. Values are escaped here.
 
 use std::fmt::{Display, Write as _};
-use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
 
 use super::escape;
+use crate::clock::wall_time;
 
 /// A key with its punctuation. Keys need no escape. `first`: of the first member of an object.
 macro_rules! key {
@@ -99,14 +99,12 @@ impl<'o> Object<'o> {
 
     /// A moment in milliseconds since 1970 as `2025-01-15T10:30:00Z` (RFC 3339).
     pub fn iso_seconds(self, key: &'static str, at_ms: u64) -> Self {
-        let at = UNIX_EPOCH + Duration::from_millis(at_ms);
-        self.word(key, humantime::format_rfc3339_seconds(at))
+        self.word(key, humantime::format_rfc3339_seconds(wall_time(at_ms)))
     }
 
     /// The same as `2025-01-15T10:30:00.000Z`, as JavaScript's `toISOString` writes it.
     pub fn iso_millis(self, key: &'static str, at_ms: u64) -> Self {
-        let at = UNIX_EPOCH + Duration::from_millis(at_ms);
-        self.word(key, humantime::format_rfc3339_millis(at))
+        self.word(key, humantime::format_rfc3339_millis(wall_time(at_ms)))
     }
 
     /// Strings.

@@ -61,6 +61,8 @@ pub enum Request<'a> {
     RosterRemove { user: &'a str },
     /// What only administrators may.
     Administer(Order<'a>),
+    /// An order that is not as it must be: the refusal is for administrators, to others its kind is unknown.
+    Misordered { kind: &'a str, refusal: Refusal },
     /// Are you there?
     Ping,
     /// I am there.
@@ -112,6 +114,19 @@ pub enum Order<'a> {
     BroadcastTenant { tenant: &'a str, message: &'a str },
     Notify { tenant: &'a str, user: &'a str, notification: &'a str },
     Disconnect { connection: &'a str },
+}
+
+impl Order<'_> {
+    /// What it is called on the wire; unknown to those who are no administrators.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Stats => "get_stats",
+            Self::Broadcast { .. } => "broadcast",
+            Self::BroadcastTenant { .. } => "broadcast_tenant",
+            Self::Notify { .. } => "notify_user",
+            Self::Disconnect { .. } => "disconnect",
+        }
+    }
 }
 
 /// Shows neither tokens nor passwords: requests end up in logs.
@@ -166,6 +181,9 @@ impl fmt::Debug for Request<'_> {
             Self::RosterUpdate(contact) => f.debug_tuple("RosterUpdate").field(contact).finish(),
             Self::RosterRemove { user } => f.debug_struct("RosterRemove").field("user", user).finish(),
             Self::Administer(order) => f.debug_tuple("Administer").field(order).finish(),
+            Self::Misordered { kind, refusal } => {
+                f.debug_struct("Misordered").field("kind", kind).field("refusal", refusal).finish()
+            }
             Self::Ping => f.write_str("Ping"),
             Self::Pong => f.write_str("Pong"),
             Self::Goodbye => f.write_str("Goodbye"),

@@ -48,25 +48,59 @@ impl<'a> Address<'a> {
     }
 }
 
-/// How a client calls a channel, apart from its id: `Address::Room` and its like.
-pub type Wording = for<'a> fn(&'a str) -> Address<'a>;
+/// How a client calls a channel, apart from its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wording {
+    Room,
+    Conversation,
+    Group,
+    Public,
+    Tenant,
+    Notifications,
+    Named,
+    Inbox,
+    Chat,
+    Presence,
+    System,
+    Foreign,
+}
+
+impl Wording {
+    /// The address of that id.
+    pub const fn of(self, id: &str) -> Address<'_> {
+        match self {
+            Self::Room => Address::Room(id),
+            Self::Conversation => Address::Conversation(id),
+            Self::Group => Address::Group(id),
+            Self::Public => Address::Public(id),
+            Self::Tenant => Address::Tenant(id),
+            Self::Notifications => Address::Notifications(id),
+            Self::Named => Address::Named(id),
+            Self::Inbox => Address::Inbox(id),
+            Self::Chat => Address::Chat(id),
+            Self::Presence => Address::Presence(id),
+            Self::System => Address::System,
+            Self::Foreign => Address::Foreign(id),
+        }
+    }
+}
 
 impl Address<'_> {
-    /// What makes this kind of address of an id.
-    pub fn wording(self) -> Wording {
+    /// How the channel is called, without its id.
+    pub const fn wording(self) -> Wording {
         match self {
-            Self::Room(_) => Address::Room,
-            Self::Conversation(_) => Address::Conversation,
-            Self::Group(_) => Address::Group,
-            Self::Public(_) => Address::Public,
-            Self::Tenant(_) => Address::Tenant,
-            Self::Notifications(_) => Address::Notifications,
-            Self::Named(_) => Address::Named,
-            Self::Inbox(_) => Address::Inbox,
-            Self::Chat(_) => Address::Chat,
-            Self::Presence(_) => Address::Presence,
-            Self::System => |_| Address::System,
-            Self::Foreign(_) => Address::Foreign,
+            Self::Room(_) => Wording::Room,
+            Self::Conversation(_) => Wording::Conversation,
+            Self::Group(_) => Wording::Group,
+            Self::Public(_) => Wording::Public,
+            Self::Tenant(_) => Wording::Tenant,
+            Self::Notifications(_) => Wording::Notifications,
+            Self::Named(_) => Wording::Named,
+            Self::Inbox(_) => Wording::Inbox,
+            Self::Chat(_) => Wording::Chat,
+            Self::Presence(_) => Wording::Presence,
+            Self::System => Wording::System,
+            Self::Foreign(_) => Wording::Foreign,
         }
     }
 }
@@ -91,7 +125,7 @@ mod tests {
             Address::System,
             Address::Foreign("x"),
         ] {
-            assert_eq!(address.wording()("x"), address);
+            assert_eq!(address.wording().of("x"), address);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::{
     ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, MessageId, Notification, Principal,
     RealmId, ReplyTo, RoomSettings, Showing, Variant,
@@ -110,10 +112,16 @@ pub enum Op {
         tenant: Arc<str>,
         of: Option<Arc<[Arc<str>]>>,
     },
-    /// Channels with connections of a dialect, and how many.
+    /// Channels with connections of a dialect, and how many; the shard that answers adds its own connections
+    /// by tenant.
     CountMembers {
         realm: RealmId,
         dialect: Dialect,
+        by_tenant: Vec<(Arc<str>, usize)>,
+    },
+    /// End the connection of that id, if it is on the receiving shard (AEG-03).
+    Disconnect {
+        connection: Uuid,
     },
     /// A device of the user is there; `rooms` are those it is in already.
     Attach {

@@ -18,6 +18,8 @@ pub struct Principal {
     pub verified: bool,
     /// Seconds since 1970 at which the credential ends; `None`: never.
     pub expires: Option<u64>,
+    /// Whether it bears an API key: a service, which may act for others as far as its scopes go.
+    pub service: bool,
 }
 
 impl Principal {
@@ -29,6 +31,25 @@ impl Principal {
 
     /// The tenant of credentials that name none.
     pub const DEFAULT_TENANT: &str = "default";
+
+    /// Somebody in open mode whom nothing vouches for.
+    pub fn named(name: &str, realm: RealmId) -> Self {
+        Self {
+            realm,
+            tenant: Self::DEFAULT_TENANT.into(),
+            user: name.into(),
+            username: None,
+            roles: Vec::new(),
+            permissions: None,
+            verified: false,
+            expires: None,
+            service: false,
+        }
+    }
+
+    pub fn is_service(&self) -> bool {
+        self.service
+    }
 
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|r| r == role)
@@ -64,6 +85,7 @@ mod tests {
             permissions: permissions.map(|p| p.iter().map(ToString::to_string).collect()),
             verified: true,
             expires: None,
+            service: false,
         }
     }
 

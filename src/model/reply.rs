@@ -78,7 +78,10 @@ pub enum Reply {
         users: Vec<Presence>,
         total: usize,
     },
-    Counts(Vec<MemberCount>),
+    Counts {
+        channels: Vec<MemberCount>,
+        by_tenant: Vec<(Arc<str>, usize)>,
+    },
     /// The message is on its way, or waits for the user's next connection.
     Sent {
         to: Arc<str>,

@@ -11,11 +11,12 @@ use tracing::{info, warn};
 
 use super::signals::{self, Ended};
 use super::{affinity, plan};
-use crate::config::{Config, DataDir};
+use crate::config::{Config, ConfigError, DataDir};
 use crate::extension::{Extensions, Handler, Middleware};
 use crate::lane::{Bell, mesh};
 use crate::model::Dialect;
 use crate::net;
+use crate::persona::PersonaRules;
 use crate::shard::{self, Control, Door, EventFd, Launch};
 use crate::telemetry::Registry;
 
@@ -26,6 +27,8 @@ pub enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot set up shard {shard}: {source}")]
     Shard { shard: usize, source: io::Error },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("no random numbers from the system: {0}")]
     Random(String),
 }
@@ -75,6 +78,7 @@ impl Server {
         let Self { config, extensions } = self;
         say_what_is_not_served(&config);
         let shards = config.shards();
+        let personas = Arc::new(PersonaRules::new(&config)?);
         let (addresses, listeners) = bind_all(&config, shards)?;
         let seed = random_seed()?;
         let (registry, writers) = Registry::new(shards);
@@ -103,6 +107,7 @@ impl Server {
                 counters,
                 listeners,
                 control: receiver,
+                personas: personas.clone(),
             };
             let cpu = (!cpus.is_empty()).then(|| cpus[shard % cpus.len()]);
             let thread = spawn(shard, cpu, launch, end.clone()).map_err(|e| setup(shard, e))?;

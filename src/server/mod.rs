@@ -3,6 +3,7 @@
 mod affinity;
 mod boot;
 mod plan;
+mod rules;
 mod signals;
 
 pub use boot::{Running, Server, StartError};

@@ -3,37 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::rules;
 use crate::access::{Grants, Policy, Rule, Someone, Verb};
 use crate::api::Site;
 use crate::auth::{Credentials, StaticToken, Verifier};
 use crate::channel::HomeLimits;
 use crate::clock::Clock;
-use crate::config::{self, AllowedOrigin, AuthMode, Config, Limit, limits};
-use crate::conn::{Budget, Rules, Times};
-use crate::dialect::tusk;
+use crate::config::{self, AllowedOrigin, AuthMode, Config, Limit};
 use crate::extension::Extensions;
+use crate::limit::Holders;
 use crate::model::{Dialect, RealmId};
 use crate::net::{Gate, HttpLimits, OriginPolicy, SocketOptions};
 use crate::shard::{Door, Mount, Shared};
 use crate::telemetry::Registry;
-use crate::ws;
 
-/// How long the peer may take to answer a Close frame before TCP is ended anyway.
-const CLOSING: Duration = Duration::from_secs(2);
-
-/// First size of the buffer for a message of an `echo` listener that is not whole.
-const ECHO_RESERVE: usize = 8192;
-
-fn count(limit: Limit) -> usize {
+/// 0 where a limit is off.
+pub(super) fn count(limit: Limit) -> usize {
     limit.cap().map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX))
-}
-
-fn small(limit: Limit) -> u32 {
-    count(limit).try_into().unwrap_or(u32::MAX)
-}
-
-fn ms(duration: Option<Duration>) -> u64 {
-    duration.map_or(0, |d| d.as_millis() as u64)
 }
 
 /// The immutable part that all shards share.
@@ -44,27 +30,26 @@ pub fn shared(
     registry: Registry,
     extensions: Extensions,
 ) -> Shared {
-    let tusk = &config.tusk;
+    let dialects = [config.sge.ws_max_connections, config.tusk.max_connections].map(count);
     Shared {
         shards,
         seed,
         clock: Clock::start(),
-        rules: vec![tusk_rules(config), echo_rules(config)],
+        rules: Dialect::ALL.into_iter().map(|dialect| rules::of(config, dialect)).collect(),
         access: access(config),
         homes: HomeLimits {
-            max_room_members: count(tusk.max_room_members),
-            max_rooms_per_user: count(tusk.max_rooms_per_user),
-            direct_queue: count(config.limits.offline_messages),
-            direct_queue_total: count(config.limits.offline_messages_total),
-            presence_broadcast: tusk.presence_broadcast,
-            presence_broadcast_limit: count(tusk.presence_broadcast_limit),
+            realms: (0..Dialect::ALL.len()).map(|n| rules::realm_limits(config, RealmId(n as u8))).collect(),
+            queue_total: count(config.limits.offline_messages_total),
+            known_users: count(config.limits.known_users),
+            seed,
         },
         credentials: credentials(config),
+        holders: Holders::new(),
         extensions,
         registry,
         command_lane: config.limits.command_lane,
         delivery_lane: config.limits.delivery_lane,
-        connections_max: count(config.limits.max_connections).max(count(tusk.max_connections)),
+        connections_max: dialects.into_iter().fold(count(config.limits.max_connections), usize::max),
         pending_max: config.limits.max_pending,
         outbox_bytes: config.limits.outbox_bytes,
         flush_frames: config.limits.flush_frames,
@@ -126,78 +111,6 @@ fn grants(actions: &[config::Action]) -> Grants {
     actions.iter().map(verb).collect()
 }
 
-/// Realms by name: dialects that name the same one share it.
-fn realm(config: &Config, dialect: Dialect) -> RealmId {
-    let name = |dialect: Dialect| match dialect {
-        Dialect::Tusk => config.tusk.realm.as_str(),
-        Dialect::Echo => Dialect::Echo.name(),
-    };
-    let first = Dialect::ALL.into_iter().find(|other| name(*other) == name(dialect)).unwrap_or(dialect);
-    RealmId(first.index() as u8)
-}
-
-fn tusk_rules(config: &Config) -> Rules {
-    let tusk = &config.tusk;
-    let required = config.auth_mode() == AuthMode::Required;
-    let period = limits::TUSK_RATE_WINDOW.as_secs() as u32;
-    let limited = |limit: u32| if tusk.enable_rate_limiting { limit } else { 0 };
-    // Without a limit on messages there is none on heartbeats either: who lifts one wants no throttle.
-    let pings =
-        if tusk.message_rate_limit.cap().is_none() { 0 } else { limits::TUSK_PINGS_PER_WINDOW as u32 };
-    Rules {
-        dialect: Dialect::Tusk,
-        realm: realm(config, Dialect::Tusk),
-        require_auth: required || tusk.require_auth,
-        messages: Budget { limit: limited(small(tusk.message_rate_limit)), period },
-        pings: Budget { limit: limited(pings), period },
-        max_rooms_per_user: count(tusk.max_rooms_per_user),
-        sizes: tusk::Limits::new(count(tusk.max_message_size), count(tusk.message_max_length)),
-        frames: ws::Limits {
-            max_message: config.limits.max_message_bytes,
-            deflate: false,
-            reserve: tusk.buffer_size,
-        },
-        times: Times {
-            heartbeat: ms(tusk.heartbeat_interval),
-            idle: ms(tusk.idle_timeout),
-            auth: ms(tusk.connection_timeout),
-            ..times(config)
-        },
-        welcome: tusk.welcome,
-        batch_window: ms(tusk.batch_window),
-    }
-}
-
-fn times(config: &Config) -> Times {
-    Times {
-        incomplete: ms(Some(config.server.header_timeout)),
-        outbox_age: ms(Some(config.limits.outbox_age)),
-        closing: ms(Some(CLOSING)),
-        ..Times::default()
-    }
-}
-
-fn echo_rules(config: &Config) -> Rules {
-    Rules {
-        dialect: Dialect::Echo,
-        realm: realm(config, Dialect::Echo),
-        require_auth: false,
-        messages: Budget::default(),
-        pings: Budget::default(),
-        max_rooms_per_user: 0,
-        sizes: tusk::Limits::default(),
-        // For diagnosis: the largest message of the conformance suite passes.
-        frames: ws::Limits {
-            max_message: limits::ECHO_MESSAGE_BYTES as usize,
-            deflate: false,
-            reserve: ECHO_RESERVE,
-        },
-        times: times(config),
-        welcome: false,
-        batch_window: 0,
-    }
-}
-
 /// What is decided before there is a connection.
 pub fn door(config: &Config, registry: Registry) -> Door {
     let server = &config.server;
@@ -208,28 +121,33 @@ pub fn door(config: &Config, registry: Registry) -> Door {
     };
     let tusk = &config.tusk;
     let tusk_http = HttpLimits { keep_alive: tusk.keep_alive_timeout.unwrap_or_default(), ..http };
-    let gate = Gate::new(
+    let tusk_gate = Gate::new(
         count(config.limits.max_connections),
         count(tusk.max_connections),
         count(tusk.max_connections_per_ip),
     );
     let rest_origins = origins(&server.allowed_origins);
-    let echo = Mount {
-        dialect: Dialect::Echo,
-        gate: gate.sibling(0, 0),
-        origins: rest_origins.clone(),
-        deflate: false,
-        http,
+    let mount = |dialect: Dialect| {
+        let max = if dialect == Dialect::Sge { count(config.sge.ws_max_connections) } else { 0 };
+        Mount {
+            dialect,
+            gate: tusk_gate.sibling(max, 0),
+            origins: rest_origins.clone(),
+            deflate: dialect != Dialect::Echo && config.tusk.enable_compression,
+            http,
+        }
     };
-    let tusk_mount = Mount {
+    let mut mounts: Vec<_> =
+        Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Tusk).map(mount).collect();
+    mounts.push(Mount {
         dialect: Dialect::Tusk,
-        gate,
+        gate: tusk_gate,
         origins: if tusk.enable_origin_check { origins(&tusk.allowed_origins) } else { OriginPolicy::Any },
         deflate: tusk.enable_compression,
         http: tusk_http,
-    };
+    });
     Door {
-        mounts: vec![tusk_mount, echo],
+        mounts,
         trusted_proxies: server.trusted_proxies.clone(),
         rest_origins,
         ws_auth: served(server.ws_auth),
@@ -253,11 +171,12 @@ fn site(config: &Config, registry: Registry) -> Site {
     Site {
         registry,
         access: access(config),
-        require_auth: tusk_rules(config).require_auth,
-        tusk: realm(config, Dialect::Tusk),
+        realms: Dialect::ALL.map(|dialect| rules::realm(config, dialect)),
+        require_auth: Dialect::ALL.map(|dialect| rules::of(config, dialect).require_auth),
+        public_per_tenant: config.aegisx.public_per_tenant,
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: config.server.header_timeout,
-        served: vec![Dialect::Tusk.name()],
+        served: Dialect::ALL.into_iter().filter(|d| *d != Dialect::Echo).map(Dialect::name).collect(),
     }
 }
 

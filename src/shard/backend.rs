@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::event_loop::Shard;
 use crate::api::{Backend, Who};
-use crate::model::{ChannelName, Code, Dialect, Op, Principal, Refusal, Reply, Target};
+use crate::model::{ChannelName, Code, Dialect, MessageId, Op, Principal, Refusal, Reply, Target};
 
 /// How long a home may take to answer a REST call. Lanes are microseconds long: a home that needs longer is
 /// not well.
@@ -37,13 +37,21 @@ impl Backend for Shard {
         tokio::time::timeout(ANSWER_TIMEOUT, gathered).await.unwrap_or(Err(NO_ANSWER))
     }
 
-    fn identify(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
-        let realm = self.shared.rules(Dialect::Tusk).realm;
+    fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
+        let realm = self.shared.rules(dialect).realm;
         self.shared.credentials.identify(token, realm, self.unix_secs()).map(Arc::new)
     }
 
     fn is_draining(&self) -> bool {
         self.door.is_shut()
+    }
+
+    fn message_id(&self) -> MessageId {
+        self.core.borrow_mut().draw_id()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.shared.clock.now().unix_ms
     }
 
     fn unix_secs(&self) -> u64 {

@@ -23,7 +23,7 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Event, Reply, Target};
+use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Event, Op, Reply, Target};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
@@ -81,6 +81,8 @@ pub struct Core<N: Notify> {
     pub(super) dirty: Vec<u32>,
     /// Places whose outbox ran over in this turn; closed at its end, never in the middle of a walk.
     pub(super) overflowing: Vec<ConnKey>,
+    /// Places that an administrator ended; closed at the end of the turn.
+    pub(super) disconnecting: Vec<ConnKey>,
     /// Connections whose awaited answer has come; their next step is taken outside of delivering.
     pub(super) resumed: Vec<ConnKey>,
     /// By target shard: connections that are not read until its command lane has room.
@@ -97,12 +99,15 @@ pub struct Core<N: Notify> {
     /// The name of who has none.
     pub(super) nobody: Arc<str>,
     pub(super) json: Option<Box<JsonScratch>>,
+    /// Draws the ids of what REST makes.
+    pub(super) dice: fastrand::Rng,
     /// A message as it came, for dialects that relay parts of it unchanged.
     pub(super) original: Vec<u8>,
     /// Personas that are to be asked, by whoever can wait for their answers.
     pub(super) persona_calls: Vec<PersonaCall>,
     pub(super) scratch: BytesMut,
-    pub(super) counters: Writer,
+    /// Shared with what this thread alone runs besides.
+    pub(super) counters: Rc<Writer>,
     pub(super) now: Now,
     /// Whether `now` was read in this turn.
     fresh: bool,
@@ -132,6 +137,7 @@ impl<N: Notify> Core<N> {
             calls_made: 0,
             dirty: Vec::new(),
             overflowing: Vec::new(),
+            disconnecting: Vec::new(),
             resumed: Vec::new(),
             to_tell: VecDeque::new(),
             errands: VecDeque::new(),
@@ -141,10 +147,11 @@ impl<N: Notify> Core<N> {
             batches: VecDeque::new(),
             nobody: "".into(),
             json: Some(Box::default()),
+            dice: fastrand::Rng::with_seed(shared.seed.rotate_left(index as u32 + 1)),
             original: Vec::new(),
             persona_calls: Vec::new(),
             scratch: BytesMut::new(),
-            counters,
+            counters: Rc::new(counters),
             now,
             fresh: false,
             turn_began_us: 0,
@@ -164,7 +171,7 @@ impl<N: Notify> Core<N> {
         &self.shared
     }
 
-    pub fn counters(&self) -> &Writer {
+    pub fn counters(&self) -> &Rc<Writer> {
         &self.counters
     }
 
@@ -209,6 +216,11 @@ impl<N: Notify> Core<N> {
                 waker.wake_by_ref();
             }
         }
+    }
+
+    /// Takes the personas that are to be asked.
+    pub(super) fn take_persona_calls(&mut self) -> Vec<PersonaCall> {
+        std::mem::take(&mut self.persona_calls)
     }
 
     /// For simulations: what time it is until the next turn.
@@ -256,6 +268,10 @@ impl<N: Notify> Core<N> {
         self.settle();
         while let Some(key) = self.overflowing.pop() {
             self.close(key, CloseReason::SlowBytes);
+            self.settle();
+        }
+        while let Some(key) = self.disconnecting.pop() {
+            self.close(key, CloseReason::Disconnected);
             self.settle();
         }
         if waited && self.deliveries.total() == 0 {
@@ -308,9 +324,28 @@ impl<N: Notify> Core<N> {
     }
 
     /// Applies a command whose home this shard is, and hands out what it leads to.
-    pub(super) fn apply(&mut self, command: Command) {
+    pub(super) fn apply(&mut self, mut command: Command) {
+        match &mut command.op {
+            Op::CountMembers { dialect, by_tenant, .. } => *by_tenant = self.connections_by_tenant(*dialect),
+            Op::Disconnect { connection } => {
+                let seed = self.shared.seed;
+                let meant = self.conns.iter().find(|(_, c)| c.is_open() && c.key.uuid(seed) == *connection);
+                self.disconnecting.extend(meant.map(|(_, c)| c.key));
+            }
+            _ => {}
+        }
         self.homes.apply(command, self.now, &mut self.dispatch);
         self.hand_out();
+    }
+
+    fn connections_by_tenant(&self, dialect: Dialect) -> Vec<(Arc<str>, usize)> {
+        let mut counts: std::collections::BTreeMap<Arc<str>, usize> = std::collections::BTreeMap::new();
+        for (_, conn) in self.conns.iter().filter(|(_, c)| c.variant.dialect == dialect && c.is_open()) {
+            if let Some(who) = &conn.who {
+                *counts.entry(who.tenant.clone()).or_default() += 1;
+            }
+        }
+        counts.into_iter().collect()
     }
 
     /// Delivers what homes have told the outlet.

@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::flush::{FLUSH_FRAMES_MAX, Written, write_out};
-use crate::conn::{Conn, Joined, OutboxPool, Push, Wait};
-use crate::dialect;
-use crate::fanout::{Delivery, Frame, Frames, LocalFrames, Member};
+use crate::conn::{Conn, Joined, OutboxPool, Push, Step, Wait};
+use crate::dialect::{self, About, Aside, Saying};
+use crate::fanout::{Delivery, Feed, Frame, Frames, LocalFrames, Member};
 use crate::lane::Notify;
-use crate::model::{ChannelId, ConnKey, Principal, RealmId, Reply, ReplyTo};
+use crate::model::{
+    ChannelId, ConnKey, Dialect, Except, JoinManner, Kind, Principal, RealmId, Reply, ReplyTo, Wording,
+};
 use crate::ws::frame::text_frame;
 
 /// The parts of a shard that queueing a frame touches, apart from the connection itself.
@@ -56,7 +58,7 @@ impl Queueing<'_> {
     /// Makes sure the outbox is flushed when its time comes: at the end of the turn, or of the batch.
     #[inline]
     pub fn mark(&mut self, conn: &mut Conn) {
-        if conn.dirty {
+        if conn.dirty || conn.ungreeted {
             return;
         }
         conn.dirty = true;
@@ -70,12 +72,19 @@ impl Queueing<'_> {
 impl<N: Notify> Core<N> {
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Fanout { channel, exclude, frames } => self.fan_out(channel, exclude, frames),
-            Delivery::Realm { realm, tenant, frames } => self.announce(realm, &tenant, frames),
-            Delivery::Reply { to: ReplyTo::Connection(key), reply } => self.answer(key, reply),
-            Delivery::Reply { to: ReplyTo::Call { ticket, generation, .. }, reply } => {
+            Delivery::Fanout { channel, except, feed, frames } => self.fan_out(channel, &except, feed, frames),
+            Delivery::Realm { realm, tenant, about, feed, frames } => {
+                self.announce(realm, tenant.as_deref(), about.as_deref(), feed, frames);
+            }
+            Delivery::Reply { to: ReplyTo::Connection(key), tag, reply } => {
+                self.answer(key, tag.as_deref(), reply);
+            }
+            Delivery::Reply { to: ReplyTo::Call { ticket, generation, .. }, reply, .. } => {
                 self.answer_call(ticket, generation, reply);
             }
+            Delivery::Reply { to: ReplyTo::Nobody { .. }, .. } => {}
+            Delivery::Errand(command) => self.errands.push_back(*command),
+            Delivery::Follow { channel, user, on } => self.follow(channel, &user, on),
         }
     }
 
@@ -94,14 +103,19 @@ impl<N: Notify> Core<N> {
     }
 
     /// The walk over a channel's local members: the hottest loop of the server.
-    fn fan_out(&mut self, channel: ChannelId, exclude: Option<ConnKey>, frames: Frames) {
+    fn fan_out(&mut self, channel: ChannelId, except: &Except, feed: Feed, frames: Frames) {
         let frames = LocalFrames::from(frames);
         let (conns, membership, mut queueing) = self.queueing();
         let mut queued = 0;
         for member in membership.members(channel) {
             let Some(frame) = frames.get(member.variant) else { continue };
             let Some(conn) = conns.get_mut(member.index as usize) else { continue };
-            if exclude == Some(conn.key) {
+            let left_out = match except {
+                Except::Nobody => false,
+                Except::Connection(key) => *key == conn.key,
+                Except::User(user) => conn.who.as_ref().is_some_and(|who| who.user == *user),
+            };
+            if left_out || conn.deaf.contains(feed) {
                 continue;
             }
             queued += u64::from(queueing.push(conn, frame));
@@ -112,18 +126,26 @@ impl<N: Notify> Core<N> {
     }
 
     /// Everybody of the realm and tenant; where credentials are demanded, only those who gave one.
-    fn announce(&mut self, realm: RealmId, tenant: &str, frames: Frames) {
+    fn announce(
+        &mut self,
+        realm: RealmId,
+        tenant: Option<&str>,
+        about: Option<&str>,
+        feed: Feed,
+        frames: Frames,
+    ) {
         let frames = LocalFrames::from(frames);
         let shared = self.shared.clone();
         let (conns, _, mut queueing) = self.queueing();
         let mut queued = 0;
         for (_, conn) in conns.iter_mut() {
             let rules = shared.rules(conn.variant.dialect);
+            let of = |wanted: &str| tenant.is_none_or(|tenant| *tenant == *wanted);
             let hears = match &conn.who {
-                Some(who) => *who.tenant == *tenant,
-                None => !rules.require_auth && *tenant == *Principal::DEFAULT_TENANT,
+                Some(who) => of(&who.tenant) && (rules.own_presence || about != Some(&*who.user)),
+                None => !rules.require_auth && of(Principal::DEFAULT_TENANT),
             };
-            if rules.realm != realm || !hears {
+            if rules.realm != realm || !hears || conn.deaf.contains(feed) {
                 continue;
             }
             if let Some(frame) = frames.get(conn.variant) {
@@ -133,6 +155,22 @@ impl<N: Notify> Core<N> {
         let written = queueing.written;
         self.count(written);
         self.counters.deliveries.add(queued);
+    }
+
+    /// The devices of a user begin to watch a contact, or end it, as soon as they have nothing else to do.
+    fn follow(&mut self, channel: ChannelId, user: &std::sync::Arc<str>, on: bool) {
+        for member in self.membership.members(channel) {
+            let Some(conn) = self.conns.get_mut(member.index as usize) else { continue };
+            if conn.variant.dialect != Dialect::Sge || !conn.is_open() {
+                continue;
+            }
+            let (kind, id) = (Kind::Presence, user.clone());
+            match on {
+                true => conn.plan([Step::Join(quietly(kind, id, Wording::Presence))]),
+                false => conn.plan([Step::Leave { kind, id }]),
+            }
+            self.resumed.push(conn.key);
+        }
     }
 
     /// Queues a text frame for one connection.
@@ -149,87 +187,154 @@ impl<N: Notify> Core<N> {
         }
     }
 
+    /// Says something to one connection, in its dialect's words; what it has none for is left unsaid.
+    pub(super) fn tell(&mut self, key: ConnKey, saying: &Saying<'_>, tag: Option<&str>) {
+        if let Some(frame) = self.worded(key, saying, tag) {
+            self.push(key, Rc::new(frame));
+        }
+    }
+
+    /// The frame of a saying.
+    pub(super) fn worded(
+        &mut self,
+        key: ConnKey,
+        saying: &Saying<'_>,
+        tag: Option<&str>,
+    ) -> Option<bytes::Bytes> {
+        let dialect = self.conn(key)?.variant.dialect;
+        let aside = Aside { tag, at_ms: self.now.unix_ms };
+        let mut said = false;
+        let frame = text_frame(&mut self.scratch, |out| {
+            said = dialect::encode_saying(dialect, saying, &aside, out);
+        });
+        said.then_some(frame)
+    }
+
     /// An answer to a connection. A step it waits for is noted here, because the membership must begin
     /// exactly here in the order of deliveries, and gone on with later, because that may send.
-    fn answer(&mut self, key: ConnKey, reply: Reply) {
+    fn answer(&mut self, key: ConnKey, tag: Option<&str>, reply: Reply) {
         let Some(conn) = self.conn_mut(key) else { return };
-        let variant = conn.variant;
-        match (conn.wait.take().map(|w| *w), &reply) {
-            (Some(Wait::Attach), Reply::Attached { channel, over }) => {
-                let name = conn.name.clone().unwrap_or_else(|| "".into());
-                conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over.clone() }));
-                self.join_locally(key, *channel, name, Membership::Inbox);
+        let Some(wait) = conn.wait.take() else { return self.answer_unawaited(key, tag, reply) };
+        match (*wait, reply) {
+            (Wait::Attach, Reply::Attached { channel, over, follow }) => {
+                let name = conn.who.as_ref().map_or_else(|| "".into(), |who| who.user.clone());
+                conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over }));
+                self.join_locally(key, channel, Kind::User, name, Wording::Inbox);
+                self.plan_follows(key, follow);
                 self.resumed.push(key);
             }
-            (Some(Wait::Claim { room, password }), Reply::Claimed { .. }) => {
-                conn.wait = Some(Box::new(Wait::Claimed { room, password }));
+            (Wait::Claim(joining), Reply::Claimed { .. }) => {
+                conn.wait = Some(Box::new(Wait::Claimed(joining)));
                 self.resumed.push(key);
             }
-            (Some(Wait::Claim { .. }), Reply::Denied(refusal)) => {
-                conn.messages.give_back();
-                self.refuse(key, refusal);
+            (Wait::Claim(joining), Reply::Denied(refusal)) => {
+                self.join_denied(key, &joining, &refusal);
+            }
+            (Wait::Join { joining, .. }, Reply::Joined { channel, kind, id }) => {
+                let wording = joining.wording;
+                self.join_locally(key, channel, kind, id, wording);
+                if joining.tell {
+                    self.tell(key, &Saying::Joined(wording.of(&joining.id)), joining.tag.as_deref());
+                }
                 self.resumed.push(key);
             }
-            (Some(Wait::Join { .. }), Reply::Joined { channel, room }) => {
-                self.join_locally(key, *channel, room.clone(), Membership::Room);
-                self.say_reply(key, variant.dialect, &reply);
-                self.resumed.push(key);
-            }
-            (Some(Wait::Join { room, claimed }), Reply::Denied(refusal)) => {
-                conn.messages.give_back();
+            (Wait::Join { joining, claimed }, Reply::Denied(refusal)) => {
                 if claimed {
-                    conn.wait = Some(Box::new(Wait::GiveBack { room }));
+                    conn.wait = Some(Box::new(Wait::GiveBack { room: joining.id.clone() }));
                 }
-                self.refuse(key, refusal);
+                self.join_denied(key, &joining, &refusal);
+            }
+            (Wait::Grant { .. }, Reply::Granted) => self.resumed.push(key),
+            (Wait::Grant { else_skip, tag }, Reply::Denied(refusal)) => {
+                skip(conn, else_skip);
+                self.refuse(key, About::Other, &refusal, tag.as_deref());
                 self.resumed.push(key);
             }
-            (wait, Reply::TellRooms { .. }) => {
-                conn.wait = wait.map(Box::new);
-                if let Reply::TellRooms { event } = reply {
-                    self.to_tell.push_back((key, event));
-                }
-            }
-            (wait, Reply::Left { room }) => {
-                conn.wait = wait.map(Box::new);
-                self.forget_room(key, room);
-                self.say_reply(key, variant.dialect, &reply);
-            }
-            // Not what it waits for: an answer to something sent before.
-            (wait, Reply::Refused(refusal)) => {
-                conn.wait = wait.map(Box::new);
-                conn.messages.give_back();
-                self.refuse(key, refusal);
-            }
-            (wait, _) => {
-                conn.wait = wait.map(Box::new);
-                self.say_reply(key, variant.dialect, &reply);
+            (Wait::Gather(gathered), reply) => self.gather(key, gathered, reply),
+            (wait, reply) => {
+                conn.wait = Some(Box::new(wait));
+                self.answer_unawaited(key, tag, reply);
             }
         }
     }
 
-    /// Queues a reply for one connection; what its dialect has no words for is left unsaid.
-    pub(super) fn say_reply(&mut self, key: ConnKey, dialect: crate::model::Dialect, reply: &Reply) {
+    /// Not what it waits for: an answer to something sent before.
+    pub(super) fn answer_unawaited(&mut self, key: ConnKey, tag: Option<&str>, reply: Reply) {
+        match reply {
+            Reply::TellRooms { event } => self.to_tell.push_back((key, event)),
+            Reply::Left { kind, id } => {
+                if let Some(wording) = self.forget_channel(key, kind, &id) {
+                    self.tell(key, &Saying::Left(wording.of(&id)), tag);
+                }
+            }
+            Reply::Refused(refusal) | Reply::Denied(refusal) => {
+                if let Some(conn) = self.conn_mut(key) {
+                    conn.messages.give_back();
+                }
+                self.refuse(key, About::Publish, &refusal, tag);
+            }
+            Reply::Room { info, created: true } => {
+                self.tell(key, &Saying::RoomCreated { room: &info.name }, tag);
+            }
+            Reply::Room { created: false, .. } => self.tell(key, &Saying::RoomExists, tag),
+            Reply::Sent { to, id, queued } => {
+                let fate = if queued { "message queued for one who is offline" } else { "message delivered" };
+                tracing::debug!(conn = %key, %id, to = &*to, "{fate}");
+                self.tell(key, &Saying::Sent { to: &to, id, queued }, tag);
+            }
+            Reply::Delivered { id, room, at_ms } => {
+                self.tell(key, &Saying::Delivered { id, room: room.as_deref(), at_ms }, tag);
+            }
+            Reply::Heard { event } => self.tell_event(key, &event),
+            Reply::Roster(contacts) => {
+                if let Some(conn) = self.conn_mut(key) {
+                    let tag = tag.map(Into::into);
+                    conn.plan([Step::Gather(crate::conn::Gathering::Roster { contacts, tag })]);
+                    self.resumed.push(key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_event(&mut self, key: ConnKey, event: &crate::model::Event) {
+        let Some(dialect) = self.conn(key).map(|c| c.variant.dialect) else { return };
         let mut said = false;
-        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_reply(dialect, reply, out));
+        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, out));
         if said {
             self.push(key, Rc::new(frame));
         }
     }
 
-    fn join_locally(&mut self, key: ConnKey, channel: ChannelId, name: std::sync::Arc<str>, of: Membership) {
+    fn join_denied(&mut self, key: ConnKey, joining: &crate::conn::Joining, refusal: &crate::model::Refusal) {
+        if let Some(conn) = self.conn_mut(key) {
+            conn.messages.give_back();
+            skip(conn, joining.else_skip);
+        }
+        self.refuse(key, About::Join, refusal, joining.tag.as_deref());
+        self.resumed.push(key);
+    }
+
+    fn join_locally(
+        &mut self,
+        key: ConnKey,
+        channel: ChannelId,
+        kind: Kind,
+        name: std::sync::Arc<str>,
+        wording: Wording,
+    ) {
         let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
         let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
-        let joined = Joined { channel, name, place, leaving: false };
-        match of {
-            Membership::Inbox => conn.inbox = Some(joined),
-            Membership::Room => {
-                if conn.rooms.is_empty() {
-                    // Most are in one room; a list grows to four at its first step otherwise.
-                    conn.rooms.reserve_exact(1);
-                }
-                conn.rooms.push(joined);
-            }
+        let joined = Joined { channel, kind, name, wording, place, leaving: false };
+        if kind == Kind::User {
+            conn.inbox = Some(joined);
+            return;
         }
+        if conn.rooms.is_empty() {
+            // Most are in one room; a list grows to four at its first step otherwise.
+            conn.rooms.reserve_exact(1);
+        }
+        conn.rooms.push(joined);
     }
 
     fn answer_call(&mut self, ticket: u32, generation: u32, reply: Reply) {
@@ -241,24 +346,41 @@ impl<N: Notify> Core<N> {
     }
 }
 
-/// Which of its lists a connection keeps a membership in.
-enum Membership {
-    Inbox,
-    Room,
+/// A membership that the client did not ask for and is not told of.
+pub(super) fn quietly(kind: Kind, id: std::sync::Arc<str>, wording: Wording) -> crate::conn::Joining {
+    crate::conn::Joining {
+        kind,
+        id,
+        wording,
+        password: None,
+        manner: JoinManner::Quiet,
+        username: None,
+        tell: false,
+        else_skip: 0,
+        tag: None,
+    }
+}
+
+/// Passes over steps that only made sense if the one before was done.
+fn skip(conn: &mut Conn, steps: usize) {
+    if let Some(agenda) = &mut conn.agenda {
+        let steps = steps.min(agenda.len());
+        agenda.drain(..steps);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conn::Peer;
-    use crate::model::{Dialect, Variant};
+    use crate::model::Variant;
 
     /// The socket may take what waits in the middle of a turn: what did not fit would be missing in between.
     #[test]
     fn nothing_passes_a_frame_that_did_not_fit() {
         let key = ConnKey { shard: 0, generation: 0, index: 0 };
         let variant = Variant { dialect: Dialect::Tusk, deflate: false };
-        let peer = Peer { address: std::net::Ipv4Addr::LOCALHOST.into(), place: None };
+        let peer = Peer { address: std::net::Ipv4Addr::LOCALHOST.into(), place: None, holdings: Vec::new() };
         let mut conn = Conn::new(key, variant, None, peer);
         let (mut pool, mut dirty, mut overflowing) = (OutboxPool::default(), vec![], vec![]);
         let mut batches = std::collections::VecDeque::new();

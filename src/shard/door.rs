@@ -1,5 +1,6 @@
 //! The way in: what a request on a listening socket becomes, a connection of a dialect or a REST answer.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -10,10 +11,11 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use ipnet::IpNet;
 
+use super::entry::{Applicant, Entry};
 use super::event_loop::Shard;
 use crate::api::{self, Asked, Site};
 use crate::conn::Peer;
-use crate::model::{Code, Dialect, Refusal, Variant};
+use crate::model::{CloseReason, Code, ConnKey, Dialect, Refusal, Variant};
 use crate::net::{Answer, Body, Gate, HttpLimits, OriginPolicy, Turned, client_address, respond};
 use crate::telemetry::{StatusClass, UpgradeRefusal};
 use crate::ws::handshake;
@@ -44,11 +46,43 @@ pub struct Door {
     pub site: Site,
 }
 
-/// What an upgrade has been promised.
+/// What an upgrade has been promised: a place in the slab, and that its user's home knows it. Whoever sees the
+/// answer to the upgrade is reached by all that is said from then on.
 #[derive(Debug)]
 pub(super) struct Ticket {
+    shard: Rc<Shard>,
+    pub key: ConnKey,
     pub variant: Variant,
-    pub peer: Peer,
+    /// The socket was handed over; its reader sees to the connection's end.
+    pub taken: bool,
+}
+
+impl Drop for Ticket {
+    /// The client went before it had its answer.
+    fn drop(&mut self) {
+        if !self.taken
+            && let Ok(mut core) = self.shard.core.try_borrow_mut()
+        {
+            core.remove(self.key, CloseReason::ClientGone);
+        }
+    }
+}
+
+/// A connection that is to be.
+struct Admitted {
+    variant: Variant,
+    peer: Peer,
+    entry: Entry,
+}
+
+impl Admitted {
+    /// Opens it, and waits until it is ready to be spoken to.
+    async fn open(self, shard: Rc<Shard>) -> Ticket {
+        let key = shard.core.borrow_mut().open(self.variant, None, self.peer, self.entry);
+        let ticket = Ticket { shard, key, variant: self.variant, taken: false };
+        poll_fn(|cx| ticket.shard.core.borrow_mut().poll_ready(key, cx)).await;
+        ticket
+    }
 }
 
 impl Door {
@@ -83,7 +117,7 @@ pub(super) async fn handle(
     let address = client_address(peer, request.headers(), &shard.door.trusted_proxies);
     if handshake::asks_for_websocket(request.headers()) {
         return match upgrade(&shard, of, address, &request) {
-            Ok((response, ticket)) => Answer::Upgrade(response, ticket),
+            Ok((response, admitted)) => Answer::Upgrade(response, admitted.open(shard).await),
             Err((cause, response)) => {
                 shard.core.borrow().counters().upgrades_refused.of(cause).inc();
                 tracing::info!(ip = %address, status = response.status().as_u16(), "upgrade refused");
@@ -107,7 +141,7 @@ fn upgrade(
     of: Option<Dialect>,
     address: IpAddr,
     request: &Request<Incoming>,
-) -> Result<(Response<Body>, Ticket), Turn> {
+) -> Result<(Response<Body>, Admitted), Turn> {
     let headers = request.headers();
     let bad = |status, text: &str| (UpgradeRefusal::BadRequest, respond(status, format!("{text}\n")));
     let upgrade = handshake::check(request.method(), request.version(), headers).map_err(|refusal| {
@@ -117,7 +151,11 @@ fn upgrade(
         }
         (UpgradeRefusal::BadRequest, response)
     })?;
-    let dialect = of.or_else(|| mounted(request.uri(), &upgrade.protocols, shard.door.ws_auth));
+    let uri = request.uri();
+    let (dialect, path) = match of {
+        Some(dialect) => (Some(dialect), uri.path()),
+        None => mounted(uri, &upgrade.protocols, shard.door.ws_auth),
+    };
     let mount = dialect.and_then(|d| shard.door.mount(d));
     let mount = mount.ok_or_else(|| bad(StatusCode::NOT_FOUND, "no dialect is served here"))?;
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
@@ -127,6 +165,27 @@ fn upgrade(
         return Err((UpgradeRefusal::Origin, respond(StatusCode::FORBIDDEN, "origin not allowed\n")));
     }
     let place = mount.gate.enter(address).map_err(turned_away)?;
+    let applicant = Applicant {
+        shared: &shard.shared,
+        dialect: mount.dialect,
+        path,
+        uri,
+        headers,
+        address,
+        now_secs: shard.shared.clock.now().unix_secs(),
+    };
+    let (entry, holdings) = applicant.enter().map_err(|(status, text)| {
+        let (cause, mut response) = bad(status, text);
+        match status {
+            StatusCode::NOT_FOUND => (cause, response),
+            StatusCode::TOO_MANY_REQUESTS => (UpgradeRefusal::PrincipalLimit, response),
+            _ => {
+                let bearer = HeaderValue::from_static("Bearer");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+                (UpgradeRefusal::Credential, response)
+            }
+        }
+    })?;
     let deflate = upgrade.deflate.filter(|_| mount.deflate);
     let mut response = respond(StatusCode::SWITCHING_PROTOCOLS, "");
     let answer = response.headers_mut();
@@ -141,7 +200,7 @@ fn upgrade(
         put(answer, header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     let variant = Variant { dialect: mount.dialect, deflate: deflate.is_some() };
-    Ok((response, Ticket { variant, peer: Peer { address, place: Some(place) } }))
+    Ok((response, Admitted { variant, peer: Peer { address, place: Some(place), holdings }, entry }))
 }
 
 fn put(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
@@ -167,30 +226,61 @@ fn turned_away(why: Turned) -> Turn {
 /// The subprotocol that names a dialect.
 fn protocol_of(dialect: Dialect) -> &'static str {
     match dialect {
+        Dialect::Sge => "lanecast.sge",
+        Dialect::Nexus => "lanecast.nexus",
+        Dialect::Gator => "lanecast.gator",
+        Dialect::Aegisx => "lanecast.aegisx",
         Dialect::Tusk => "lanecast.tusk",
         Dialect::Echo => "lanecast.echo",
     }
 }
 
-/// Which dialect is meant on a socket that all share: prefix, subprotocol, query, path; the first that
-/// says anything decides.
-fn mounted(uri: &Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> Option<Dialect> {
+/// The dialects that share a socket without a dialect of its own.
+const SHARING: [Dialect; 5] =
+    [Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx, Dialect::Tusk];
+
+/// Second segments under `/ws/` that are no Gator users where others share the socket (ruling U3).
+const RESERVED: [&str; 6] = ["connect", "auth", "status", "admin", "broadcast", "notify"];
+
+/// The dialect whose prefix a path has, and the path behind it.
+fn prefixed(path: &str) -> Option<(Dialect, &str)> {
+    SHARING.into_iter().find_map(|dialect| {
+        let rest = path.strip_prefix('/')?.strip_prefix(dialect.name())?;
+        match rest {
+            "" => Some((dialect, "/")),
+            rest => rest.starts_with('/').then_some((dialect, rest)),
+        }
+    })
+}
+
+/// Which dialect is meant on a socket that all share, and the path in its document: prefix, subprotocol,
+/// query, path; the first that says anything decides.
+fn mounted<'a>(uri: &'a Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> (Option<Dialect>, &'a str) {
     let path = uri.path();
-    if path == "/tusk" || path.starts_with("/tusk/") {
-        return Some(Dialect::Tusk);
+    if let Some((dialect, path)) = prefixed(path) {
+        return (Some(dialect), path);
     }
     if let Some(named) = protocols.iter().find(|p| p.starts_with("lanecast.")) {
-        return (protocol_of(Dialect::Tusk) == *named).then_some(Dialect::Tusk);
+        return (SHARING.into_iter().find(|d| protocol_of(*d) == *named), path);
     }
     let query = uri.query().unwrap_or_default();
-    if let Some(named) = query.split('&').find_map(|pair| pair.strip_prefix("dialect=")) {
-        return (named == Dialect::Tusk.name()).then_some(Dialect::Tusk);
+    let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    if let Some(named) = parameter("dialect") {
+        return (SHARING.into_iter().find(|d| d.name() == named), path);
     }
-    match path {
+    let dialect = match path {
         "/" => Some(Dialect::Tusk),
+        "/ws" if parameter("user_id").is_some() => Some(Dialect::Nexus),
+        "/ws" => Some(Dialect::Aegisx),
+        "/ws/connect" => Some(Dialect::Sge),
         "/ws/auth" => ws_auth,
-        _ => None,
-    }
+        "/ws/admin" => Some(Dialect::Aegisx),
+        path => {
+            let id = path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/'));
+            id.filter(|id| !RESERVED.contains(id)).map(|_| Dialect::Gator)
+        }
+    };
+    (dialect, path)
 }
 
 /// Whether somebody at this machine asks for himself: not through a proxy, and not a web page in a browser here.
@@ -209,14 +299,14 @@ async fn rest(
     let path = head.uri.path();
     // The dialect's own paths are also found under its prefix where several share a socket.
     let path = match of {
-        None => path.strip_prefix("/tusk").filter(|p| p.starts_with('/')).unwrap_or(path),
+        None => prefixed(path).map_or(path, |(_, rest)| rest),
         Some(_) => path,
     };
     if head.method == Method::OPTIONS {
         return preflight(&shard.door.rest_origins, &head.headers);
     }
-    let (route, name) = match api::find(&head.method, path) {
-        api::Found::Route(route, name) => (route, name),
+    let (route, vars) = match api::find(&head.method, path) {
+        api::Found::Route(route, vars) => (route, vars),
         api::Found::OtherMethods(allowed) => {
             let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} here\n"));
             put(response.headers_mut(), header::ALLOW, &allowed);
@@ -234,7 +324,7 @@ async fn rest(
         headers: &head.headers,
         local,
         body: &body,
-        name,
+        vars,
     };
     api::handle(route, &asked, &**shard, &shard.door.site).await
 }
@@ -288,23 +378,37 @@ mod tests {
 
     #[test]
     fn on_a_shared_socket_the_first_sign_decides() {
-        for (uri, protocols, want) in [
-            ("/", vec![], true),
-            ("/tusk", vec![], true),
-            ("/tusk/any/where", vec!["lanecast.gator"], true),
-            ("/x", vec!["chat", "lanecast.tusk"], true),
-            ("/", vec!["lanecast.gator"], false),
-            ("/x?dialect=tusk", vec![], true),
-            ("/?a=b&dialect=gator", vec![], false),
-            ("/tuskless", vec![], false),
-            ("/ws", vec![], false),
-            ("/no/such/page", vec![], false),
+        use Dialect::{Aegisx, Gator, Nexus, Sge, Tusk};
+        for (uri, protocols, want, path) in [
+            ("/", vec![], Some(Tusk), "/"),
+            ("/tusk", vec![], Some(Tusk), "/"),
+            ("/tusk/any/where", vec!["lanecast.gator"], Some(Tusk), "/any/where"),
+            ("/gator/ws/u?dialect=nexus", vec!["lanecast.nexus"], Some(Gator), "/ws/u"),
+            ("/sge/ws/auth?token=x", vec![], Some(Sge), "/ws/auth"),
+            ("/x", vec!["chat", "lanecast.tusk"], Some(Tusk), "/x"),
+            ("/ws/u?dialect=nexus", vec!["lanecast.gator"], Some(Gator), "/ws/u"),
+            ("/", vec!["lanecast.nobody"], None, "/"),
+            ("/x?dialect=tusk", vec![], Some(Tusk), "/x"),
+            ("/ws?user_id=u&dialect=aegisx", vec![], Some(Aegisx), "/ws"),
+            ("/?a=b&dialect=nobody", vec![], None, "/"),
+            ("/ws?user_id=u", vec![], Some(Nexus), "/ws"),
+            ("/ws?token=t", vec![], Some(Aegisx), "/ws"),
+            ("/ws", vec![], Some(Aegisx), "/ws"),
+            ("/ws/connect", vec![], Some(Sge), "/ws/connect"),
+            ("/ws/admin", vec![], Some(Aegisx), "/ws/admin"),
+            ("/ws/some-user", vec![], Some(Gator), "/ws/some-user"),
+            ("/ws/status", vec![], None, "/ws/status"),
+            ("/ws/a/b", vec![], None, "/ws/a/b"),
+            ("/ws/", vec![], None, "/ws/"),
+            ("/tuskless", vec![], None, "/tuskless"),
+            ("/no/such/page", vec![], None, "/no/such/page"),
         ] {
             let uri: Uri = uri.parse().expect("a uri");
-            assert_eq!(mounted(&uri, &protocols, None).is_some(), want, "{uri} {protocols:?}");
+            assert_eq!(mounted(&uri, &protocols, None), (want, path), "{uri} {protocols:?}");
         }
         let auth: Uri = "/ws/auth?token=x".parse().expect("a uri");
-        assert_eq!(mounted(&auth, &[], None), None);
-        assert_eq!(mounted(&auth, &[], Some(Dialect::Tusk)), Some(Dialect::Tusk));
+        for of in [None, Some(Sge), Some(Gator)] {
+            assert_eq!(mounted(&auth, &[], of).0, of);
+        }
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::Notify as Signal;
 use tokio::task::{JoinHandle, LocalSet, spawn_local, yield_now};
 use tracing::{info, warn};
 
-use super::core::Core;
+use super::core::{Core, PersonaCall};
 use super::door::{self, Door, Ticket};
 use super::reader::ReaderTask;
 use super::shared::Shared;
@@ -30,6 +30,7 @@ use crate::fanout::Delivery;
 use crate::lane::Port;
 use crate::model::{CloseReason, Command, Dialect};
 use crate::net::{Upgraded, serve};
+use crate::persona::{PersonaRules, Personas};
 use crate::telemetry::Writer;
 use crate::ws::Inflater;
 
@@ -56,6 +57,7 @@ pub struct Launch {
     pub counters: Writer,
     pub listeners: Vec<(TcpListener, Option<Dialect>)>,
     pub control: flume::Receiver<Control>,
+    pub personas: Arc<PersonaRules>,
 }
 
 /// One shard's thread-local whole.
@@ -67,6 +69,8 @@ pub(super) struct Shard {
     pub inflater: RefCell<Inflater>,
     pub shared: Arc<Shared>,
     pub door: Arc<Door>,
+    /// Who answers in a persona's name.
+    personas: Personas,
     /// Something is due earlier than the timer was set for.
     earlier: Signal,
     /// What the timer is set for, in milliseconds since the start; `None`: it is not set.
@@ -86,10 +90,13 @@ pub fn run(launch: Launch) -> io::Result<()> {
 }
 
 async fn live(launch: Launch) -> io::Result<()> {
-    let Launch { port, bell, shared, door, counters, listeners, control } = launch;
+    let Launch { port, bell, shared, door, counters, listeners, control, personas } = launch;
     let buffer = vec![0; shared.read_buffer].into_boxed_slice();
+    let core = Core::new(port, shared.clone(), counters);
+    let personas = Personas::new(&personas, core.counters().clone());
     let shard = Rc::new(Shard {
-        core: RefCell::new(Core::new(port, shared.clone(), counters)),
+        core: RefCell::new(core),
+        personas,
         buffer: RefCell::new(buffer),
         inflater: RefCell::new(Inflater::new()),
         shared,
@@ -135,6 +142,9 @@ async fn end_turns(shard: Rc<Shard>) {
         let mut core = shard.core.borrow_mut();
         if core.turn_is_due(cx.waker()) {
             core.end_turn();
+            for call in core.take_persona_calls() {
+                spawn_local(have_answered(shard.clone(), call));
+            }
             let next = core.next_tick_ms();
             if next.is_some_and(|next| shard.timer_at.get().is_none_or(|at| next < at)) {
                 shard.earlier.notify_one();
@@ -143,6 +153,17 @@ async fn end_turns(shard: Rc<Shard>) {
         Poll::<()>::Pending
     })
     .await;
+}
+
+/// A persona's answer, or why there is none. The conversation goes on meanwhile.
+async fn have_answered(shard: Rc<Shard>, call: PersonaCall) {
+    let PersonaCall { key, room, persona, user, text } = call;
+    let answer = shard.personas.ask(&persona, &user, &text).await;
+    let mut core = shard.core.borrow_mut();
+    match answer {
+        Ok(text) => core.persona_says(room, persona, text.into()),
+        Err(error) => core.persona_fails(key, error.to_string()),
+    }
 }
 
 /// Handles what other shards sent, when they ring.
@@ -221,12 +242,13 @@ impl Drop for Pending<'_> {
 }
 
 fn open(shard: &Rc<Shard>, upgraded: Upgraded<Ticket>) {
-    let Upgraded { socket, early, ticket } = upgraded;
+    let Upgraded { socket, early, mut ticket } = upgraded;
     let (read, write) = socket.into_split();
-    let variant = ticket.variant;
-    let key = shard.core.borrow_mut().open(variant, Some(write), ticket.peer);
+    let (key, variant) = (ticket.key, ticket.variant);
+    ticket.taken = true;
+    shard.core.borrow_mut().hand_over(key, write);
     let mut task = ReaderTask::new(shard.clone(), read, key, variant);
-    task.feed_early(&mut early.to_vec());
+    task.feed_early(early.to_vec());
     spawn_local(task);
 }
 

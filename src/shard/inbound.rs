@@ -4,16 +4,16 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::shared::Shared;
-use crate::access::{Action, Asker, Channel, Verb};
+use crate::access::{Action, Asker, Verb};
 use crate::conn::{Budget, Conn};
-use crate::dialect::{Request, tusk};
+use crate::dialect::{self, About, Heard, MALFORMED, Reader, Request, Saying};
 use crate::extension::{Effect, Message, Peer, Value, Verdict};
 use crate::lane::Notify;
-use crate::model::{CloseReason, Code, ConnKey, Dialect, Event, Kind, Op, Principal, Refusal};
+use crate::model::{Address, CloseReason, Code, ConnKey, Dialect, Event, Except, Op, Principal, Refusal};
 use crate::ws::{Flow, Incoming, Violation, frame};
 
 const RATE_LIMITED: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
-const MALFORMED: Refusal = Refusal::new(Code::Malformed, "Invalid message format");
+const NOT_TEXT: Refusal = Refusal::new(Code::Malformed, "Invalid message format: binary messages are not read");
 
 impl<N: Notify> Core<N> {
     /// Whatever the reader of a connection hands on.
@@ -85,7 +85,7 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Flow::Continue };
         match conn.variant.dialect {
             Dialect::Echo => self.say(key, |out| out.extend_from_slice(text)),
-            Dialect::Tusk => self.tusk_text(key, text),
+            dialect => self.words(key, dialect, text),
         }
         self.settle();
         self.flow(key)
@@ -101,7 +101,8 @@ impl<N: Notify> Core<N> {
                 let echoed = frame::binary_frame(&mut self.scratch, |out| out.extend_from_slice(data));
                 self.push(key, Rc::new(echoed));
             }
-            Dialect::Tusk => self.refuse(key, &MALFORMED),
+            Dialect::Tusk => self.refuse(key, About::Other, &MALFORMED, None),
+            _ => self.refuse(key, About::Other, &NOT_TEXT, None),
         }
         self.flow(key)
     }
@@ -138,19 +139,28 @@ impl<N: Notify> Core<N> {
         }
     }
 
-    fn tusk_text(&mut self, key: ConnKey, text: &mut [u8]) {
+    fn words(&mut self, key: ConnKey, of: Dialect, text: &mut [u8]) {
         let shared = self.shared.clone();
-        let rules = shared.rules(Dialect::Tusk);
+        let rules = shared.rules(of);
         // Decoding in place destroys the text; extensions get to see it as it was.
         let shown = (!shared.extensions.is_empty()).then(|| text.to_vec());
         let mut json = self.json.take().unwrap_or_default();
-        let outcome = match tusk::decode(text, &mut json, &rules.sizes) {
-            Ok(request) => self.within_budget(key, &request, shown.as_deref()),
+        let mut original = std::mem::take(&mut self.original);
+        let Heard { tag, request } = dialect::decode(of, text, &mut original, &mut json, &rules.sizes);
+        let about = request.as_ref().map_or(About::Other, about);
+        let outcome = match request {
+            Ok(request) => self.within_budget(key, &request, tag.as_deref(), shown.as_deref()),
             Err(refusal) => Err(refusal),
         };
-        self.json = Some(json);
         if let Err(refusal) = outcome {
-            self.refuse(key, &refusal);
+            if refusal.code == Code::Malformed && of == Dialect::Aegisx {
+                tracing::info!("Failed to parse WebSocket message: {}", refusal.text);
+            }
+            self.refuse(key, about, &refusal, tag.as_deref());
+        }
+        self.json = Some(json);
+        if original.capacity() <= KEEP_MAX_BYTES {
+            self.original = original;
         }
     }
 
@@ -159,6 +169,7 @@ impl<N: Notify> Core<N> {
         &mut self,
         key: ConnKey,
         request: &Request<'_>,
+        tag: Option<&str>,
         shown: Option<&[u8]>,
     ) -> Result<(), Refusal> {
         let shared = self.shared.clone();
@@ -175,7 +186,7 @@ impl<N: Notify> Core<N> {
         if !taken {
             return Err(RATE_LIMITED);
         }
-        let outcome = self.admitted(key, request, shown);
+        let outcome = self.admitted(key, request, tag, shown);
         // Guessing at tokens costs what it costs, right or wrong.
         if outcome.is_err()
             && !matches!(request, Request::Ping | Request::Authenticate { .. })
@@ -186,10 +197,31 @@ impl<N: Notify> Core<N> {
         outcome
     }
 
-    fn admitted(&mut self, key: ConnKey, request: &Request<'_>, shown: Option<&[u8]>) -> Result<(), Refusal> {
+    fn admitted(
+        &mut self,
+        key: ConnKey,
+        request: &Request<'_>,
+        tag: Option<&str>,
+        shown: Option<&[u8]>,
+    ) -> Result<(), Refusal> {
         let shared = self.shared.clone();
+        self.take_the_name(key, request);
         let Some(conn) = self.conn(key) else { return Ok(()) };
-        let admitted = shared.access.admit(action_of(request), &asker(conn, conn.who.as_deref(), &shared));
+        match request {
+            Request::Administer(order) if !conn.administers => {
+                return Err(dialect::unknown_type(order.kind()));
+            }
+            Request::Misordered { kind, refusal } => {
+                let known = conn.administers;
+                return Err(if known { refusal.clone() } else { dialect::unknown_type(kind) });
+            }
+            _ => {}
+        }
+        let asker = asker(conn, conn.who.as_deref(), &shared);
+        let mut admitted = shared.access.admit(action_of(request), &asker);
+        if let (Ok(()), Some(action)) = (&admitted, impersonation(request)) {
+            admitted = shared.access.admit(action, &asker);
+        }
         if let Some(text) = shown {
             // Middleware may be stricter than the rules, and may have an own idea of who is known.
             if !self.extended(key, text, admitted.as_ref().err())? {
@@ -197,14 +229,35 @@ impl<N: Notify> Core<N> {
             }
         }
         admitted?;
-        self.request(key, request)
+        self.request(key, request, tag)
+    }
+
+    /// In open mode an SGE client without a credential is who its first message says (ruling S2).
+    fn take_the_name(&mut self, key: ConnKey, request: &Request<'_>) {
+        let Some(conn) = self.conn(key) else { return };
+        let open = self.shared.credentials.open && !self.shared.rules(conn.variant.dialect).require_auth;
+        if conn.who.is_some() || conn.variant.dialect != Dialect::Sge || !open {
+            return;
+        }
+        let name = match *request {
+            Request::Direct { ref speech, .. } | Request::Publish { ref speech, .. } => speech.from,
+            Request::Typing { from, .. } => from,
+            Request::SetPresence { user, .. } => user,
+            Request::Join { place: Address::Chat(user) | Address::Inbox(user), .. } => Some(user),
+            _ => None,
+        };
+        if let Some(name) = name {
+            self.become_named(key, name);
+        }
     }
 
     /// Shows a message to the extensions. `Ok(true)`: the server goes on with it.
     fn extended(&mut self, key: ConnKey, text: &[u8], refused: Option<&Refusal>) -> Result<bool, Refusal> {
         let shared = self.shared.clone();
         let Ok(body) = serde_json::from_slice::<Value>(text) else { return Err(MALFORMED) };
-        let Some(kind) = body.get("type").and_then(Value::as_str) else { return Err(MALFORMED) };
+        let of = self.conn(key).map_or(Dialect::Tusk, |c| c.variant.dialect);
+        let kind = body.get(dialect::discriminator(of)).and_then(Value::as_str);
+        let Some(kind) = kind else { return Err(MALFORMED) };
         let (verdict, effects) = {
             let peer = self.peer_of(key);
             let verdict = shared.extensions.message(&peer, &Message { kind, body: &body });
@@ -231,13 +284,16 @@ impl<N: Notify> Core<N> {
         match effect {
             Effect::Reply(frame) => self.say(key, |out| out.extend_from_slice(frame.to_string().as_bytes())),
             Effect::Broadcast { room, frame, exclude_sender } => {
-                let name = self.channel_name(key, Kind::Room, room.into());
-                let op = Op::Announce { event: custom(frame), exclude: exclude_sender.then_some(key) };
-                self.ask_named(key, name, op);
+                let except = if exclude_sender { Except::Connection(key) } else { Except::Nobody };
+                if let Some(name) = self.channel_name(key, Address::Room(&room)) {
+                    self.ask_named(key, name, Op::Announce { event: custom(frame), except }, None);
+                }
             }
             Effect::ToUser { user, frame } => {
-                let name = self.channel_name(key, Kind::User, user.into());
-                self.ask_named(key, name, Op::Announce { event: custom(frame), exclude: None });
+                let op = Op::Announce { event: custom(frame), except: Except::Nobody };
+                if let Some(name) = self.channel_name(key, Address::Inbox(&user)) {
+                    self.ask_named(key, name, op, None);
+                }
             }
             Effect::Refuse(text) => return Err(Refusal::with(Code::Forbidden, text)),
         }
@@ -258,30 +314,70 @@ impl<N: Notify> Core<N> {
     }
 
     /// Tells a connection why nothing was done. It stays.
-    pub(super) fn refuse(&mut self, key: ConnKey, refusal: &Refusal) {
+    pub(super) fn refuse(&mut self, key: ConnKey, about: About, refusal: &Refusal, tag: Option<&str>) {
         self.counters.messages_refused.of(refusal.code).inc();
         tracing::debug!(conn = %key, code = refusal.code.name(), "message refused");
-        self.say(key, |out| tusk::error(&refusal.text, out));
+        self.tell(key, &Saying::Refused { about, refusal }, tag);
     }
 }
+
+/// The longest message whose buffer is kept for the next.
+const KEEP_MAX_BYTES: usize = 64 * 1024;
 
 /// A connection that asks as `who`.
 pub(super) fn asker<'a>(conn: &Conn, who: Option<&'a Principal>, shared: &Shared) -> Asker<'a> {
     let dialect = conn.variant.dialect;
-    Asker { who, dialect, require_auth: shared.rules(dialect).require_auth, local: false }
+    let rules = shared.rules(dialect);
+    let public_per_tenant = rules.public_per_tenant;
+    Asker { who, dialect, require_auth: rules.require_auth, local: false, public_per_tenant }
 }
 
 /// What has to be admitted for a request.
 fn action_of<'a>(request: &Request<'a>) -> Action<'a> {
     match *request {
-        Request::Authenticate { .. } | Request::Ping | Request::Ignored => Action::Free,
-        Request::Join { room, .. } => Action::On(Verb::Subscribe, Channel::room(room)),
+        Request::Authenticate { .. } | Request::Ping | Request::Pong | Request::Goodbye => Action::Free,
+        // Only its own types make a channel of notifications.
+        Request::Join { place: Address::Notifications(name), .. } => {
+            Action::On(Verb::Subscribe, Address::Foreign(name))
+        }
+        Request::Join { place, .. } => Action::On(Verb::Subscribe, place),
         Request::Leave { .. } => Action::Leave,
-        Request::Publish { room, .. } => Action::On(Verb::Publish, Channel::room(room)),
+        Request::Publish { place, .. } => Action::On(Verb::Publish, place),
         Request::Direct { .. } => Action::Direct,
-        Request::SetPresence(_) => Action::Presence,
-        Request::CreateRoom { room, .. } => Action::On(Verb::Manage, Channel::room(room)),
+        Request::Typing { to: Reader::Channel(place), .. } => Action::On(Verb::Publish, place),
+        Request::Typing { to: Reader::User(_), .. } => Action::Direct,
+        Request::SetPresence { .. } => Action::Presence,
+        Request::AskOnline { .. } => Action::List,
+        Request::Read { place, .. } => Action::On(Verb::Subscribe, place),
+        Request::Edit { place, .. } | Request::Delete { place, .. } => Action::On(Verb::Publish, place),
+        Request::NotificationRead { .. }
+        | Request::NotificationClear { .. }
+        | Request::SubscribeNotifications { .. }
+        | Request::RosterGet
+        | Request::RosterUpdate(_)
+        | Request::RosterRemove { .. } => Action::Own,
+        Request::Administer(_) | Request::Misordered { .. } => Action::Administer,
+        Request::CreateRoom { room, .. } => Action::On(Verb::Manage, Address::Room(room)),
         Request::Acknowledge(_) => Action::Acknowledge,
         Request::Custom { .. } => Action::Custom,
+    }
+}
+
+/// Whom a request says it is from, where it says so (ruling S10).
+fn impersonation<'a>(request: &Request<'a>) -> Option<Action<'a>> {
+    let (user, scope) = match *request {
+        Request::Direct { ref speech, .. } | Request::Publish { ref speech, .. } => (speech.from?, "publish"),
+        Request::Typing { from, .. } => (from?, "publish"),
+        Request::SetPresence { user, .. } => (user?, "presence"),
+        _ => return None,
+    };
+    Some(Action::As { user, scope })
+}
+
+fn about(request: &Request<'_>) -> About {
+    match request {
+        Request::Join { .. } => About::Join,
+        Request::Publish { .. } => About::Publish,
+        _ => About::Other,
     }
 }

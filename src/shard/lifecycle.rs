@@ -1,21 +1,29 @@
 //! How a connection comes and goes.
 
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use tokio::net::tcp::OwnedWriteHalf;
 use tracing::info;
 
 use super::core::Core;
+use super::entry::Entry;
 use super::wheel::TICK_MS;
-use crate::conn::{Conn, Due, Pace, Peer, Phase};
-use crate::dialect::tusk;
+use crate::conn::{Conn, Due, Greeting, Pace, Peer, Phase};
+use crate::dialect::{Saying, tusk};
 use crate::lane::Notify;
-use crate::model::{CloseReason, ConnKey, Dialect, Op, Target, Variant};
+use crate::model::{CloseReason, ConnKey, Dialect, Kind, Op, Principal, Target, Variant};
 use crate::ws::frame;
 
 impl<N: Notify> Core<N> {
     /// Takes in an upgraded connection. `socket` is `None` in a simulation.
-    pub fn open(&mut self, variant: Variant, socket: Option<OwnedWriteHalf>, peer: Peer) -> ConnKey {
+    pub fn open(
+        &mut self,
+        variant: Variant,
+        socket: Option<OwnedWriteHalf>,
+        peer: Peer,
+        entry: Entry,
+    ) -> ConnKey {
         self.touch();
         let index = self.conns.vacant_key();
         if self.generations.len() <= index {
@@ -28,17 +36,71 @@ impl<N: Notify> Core<N> {
         let now = self.now.mono_ms.max(1);
         conn.batching = rules.batch_window > 0;
         conn.pace = Pace { opened: now, heard: now, awaits_auth: rules.require_auth, ..Pace::default() };
-        info!(conn = %key, dialect = %variant.dialect, ip = %conn.peer.address, "connection opened");
+        let user = match &entry {
+            Entry::Known { who, .. } => &*who.user,
+            Entry::Guest | Entry::Refused(_) => "",
+        };
+        info!(conn = %key, dialect = %variant.dialect, ip = %conn.peer.address, user, "connection opened");
         self.conns.insert(conn);
         self.counters.connections_open.of(variant.dialect).inc();
         self.counters.connections_accepted.inc();
         shared.extensions.opened(&self.peer_of(key));
         self.look_at(key);
-        if rules.welcome && variant.dialect == Dialect::Tusk {
-            let unix = self.now.unix_secs();
-            self.say(key, |out| tusk::welcome(key, unix, out));
+        match entry {
+            Entry::Guest if rules.greeting == Greeting::Welcome => self.welcome(key),
+            Entry::Guest => {}
+            Entry::Known { who, administers } => {
+                if let Some(conn) = self.conn_mut(key) {
+                    conn.administers = administers;
+                }
+                self.introduce(key, who);
+            }
+            Entry::Refused(reason) => self.close(key, reason),
         }
+        self.log_opened(key);
+        self.settle();
         key
+    }
+
+    /// Whether the connection waits for nothing any more: its user's home knows it, and it has joined what its
+    /// user is one of.
+    pub(super) fn poll_ready(&mut self, key: ConnKey, cx: &Context<'_>) -> Poll<()> {
+        let Some(conn) = self.conn_mut(key).filter(|c| c.is_paused()) else { return Poll::Ready(()) };
+        conn.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The socket of a connection that was opened before its upgrade was answered: what waits goes out.
+    pub(super) fn hand_over(&mut self, key: ConnKey, socket: OwnedWriteHalf) {
+        self.touch();
+        let Some(conn) = self.conn_mut(key) else { return };
+        conn.socket = Some(socket);
+        if !conn.outbox.is_empty() && !conn.ungreeted {
+            self.flush_later(key);
+        }
+    }
+
+    /// The lines of the AegisX document's server (AEG-73).
+    fn log_opened(&self, key: ConnKey) {
+        let Some(conn) = self.conn(key).filter(|c| c.variant.dialect == Dialect::Aegisx && c.is_open()) else {
+            return;
+        };
+        let id = key.uuid(self.shared.seed);
+        let tenant = conn.who.as_ref().map_or(Principal::DEFAULT_TENANT, |w| &w.tenant);
+        info!("Connection {id} added for tenant {tenant}");
+        info!("WebSocket connection established: {id}");
+    }
+
+    fn log_closed(&self, key: ConnKey, dialect: Dialect, reason: CloseReason) {
+        if dialect != Dialect::Aegisx || reason == CloseReason::AuthenticationFailed {
+            return;
+        }
+        let id = key.uuid(self.shared.seed);
+        if reason == CloseReason::Inactive {
+            info!("Removing inactive connection {id}");
+        }
+        info!("Connection {id} removed");
+        info!("WebSocket connection closed: {id}");
     }
 
     /// Begins to close from this side: a Close frame, then the end of TCP when the peer has answered.
@@ -77,6 +139,7 @@ impl<N: Notify> Core<N> {
             return;
         };
         conn.phase = Phase::Closing(reason);
+        conn.ungreeted = false;
         conn.pace.closing_since = now.max(1);
         if matches!(reason, CloseReason::SlowBytes | CloseReason::SlowAge) {
             // It will not read what waits; only what keeps the stream readable is left.
@@ -100,15 +163,17 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         let variant = conn.variant;
         let rooms = std::mem::take(&mut conn.rooms);
-        let names = rooms.iter().filter(|r| !r.leaving).map(|r| r.name.clone()).collect();
+        conn.agenda = None;
+        let held = rooms.iter().filter(|r| r.kind == Kind::Room && !r.leaving);
+        let names = held.map(|r| r.name.clone()).collect();
         for room in rooms {
             self.leave_locally(room.channel, room.place);
             if room.leaving {
                 // Its home knows already.
                 continue;
             }
-            let op = Op::Leave { variant, quiet: true };
-            self.ask(key, room.channel.home as usize, Target::Known(room.channel), op);
+            let op = Op::Leave { variant, quiet: true, username: None };
+            self.ask(key, room.channel.home as usize, Target::Known(room.channel), op, None);
         }
         self.detach_user(key, names);
     }
@@ -120,7 +185,7 @@ impl<N: Notify> Core<N> {
         if let Some(inbox) = conn.inbox.take() {
             self.leave_locally(inbox.channel, inbox.place);
             let op = Op::Detach { variant, rooms };
-            self.ask(key, inbox.channel.home as usize, Target::Known(inbox.channel), op);
+            self.ask(key, inbox.channel.home as usize, Target::Known(inbox.channel), op, None);
         }
     }
 
@@ -146,9 +211,11 @@ impl<N: Notify> Core<N> {
         conn.socket = None;
         conn.waker = None;
         conn.peer.place = None;
+        conn.peer.holdings.clear();
         let (variant, opened, waits) = (conn.variant, conn.pace.opened, conn.wait.is_some());
         let duration_ms = self.now.mono_ms.saturating_sub(opened);
         info!(conn = %key, dialect = %variant.dialect, reason = reason.name(), duration_ms, "connection closed");
+        self.log_closed(key, variant.dialect, reason);
         self.shared.clone().extensions.closed(&self.peer_of(key), reason);
         self.counters.connections_open.of(variant.dialect).dec();
         self.counters.connections_closed.of(reason).inc();
@@ -180,6 +247,7 @@ impl<N: Notify> Core<N> {
             Due::Later(next) => next,
             Due::Ping(next) => {
                 conn.pace.pinged = now;
+                self.tell(key, &Saying::Ping, None);
                 self.push(key, Rc::new(frame::ping(b"")));
                 next
             }
@@ -223,6 +291,10 @@ impl<N: Notify> Core<N> {
                 self.look_at(key);
             }
         }
+        if self.deliveries.total() == 0 {
+            self.homes.expire(self.now, &mut self.dispatch);
+            self.hand_out();
+        }
         while self.batches.front().is_some_and(|(at, _)| *at <= now) {
             let Some((_, key)) = self.batches.pop_front() else { break };
             self.gather_batch(key);
@@ -233,7 +305,7 @@ impl<N: Notify> Core<N> {
     /// When [`Core::tick`] wants to be called next, in milliseconds; `None`: nothing is to come.
     pub fn next_tick_ms(&self) -> Option<u64> {
         let batch = self.batches.front().map(|(at, _)| *at);
-        [self.wheel.next_ms(), batch].into_iter().flatten().min()
+        [self.wheel.next_ms(), batch, self.homes.next_ms()].into_iter().flatten().min()
     }
 
     /// Makes one `batch` of what was gathered for a connection, and has it flushed (TUS-64).

@@ -23,6 +23,8 @@ pub(super) struct ReaderTask {
     variant: Variant,
     /// Something was left unread in `reader` when the connection was paused.
     held_back: bool,
+    /// What came with the request head, until the connection is ready for it.
+    early: Vec<u8>,
 }
 
 /// What the shard's state says about a connection that wants to read.
@@ -35,14 +37,13 @@ enum Gate {
 
 impl ReaderTask {
     pub(super) fn new(shard: Rc<Shard>, socket: OwnedReadHalf, key: ConnKey, variant: Variant) -> Self {
-        Self { shard, socket, reader: Reader::default(), key, variant, held_back: false }
+        Self { shard, socket, reader: Reader::default(), key, variant, held_back: false, early: Vec::new() }
     }
 
-    /// Bytes that came with the request head: frames sent before the answer was read (SGE-36).
-    pub(super) fn feed_early(&mut self, early: &mut [u8]) {
-        if !early.is_empty() {
-            self.feed(early);
-        }
+    /// Bytes that came with the request head: frames sent before the answer was read (SGE-36). They are read
+    /// when the connection is known at its user's home.
+    pub(super) fn feed_early(&mut self, early: Vec<u8>) {
+        self.early = early;
     }
 
     fn gate(&self, cx: &Context<'_>) -> Gate {
@@ -133,6 +134,12 @@ impl ReaderTask {
                 Gate::Ended => return Poll::Ready(CloseReason::ClientGone),
                 Gate::Paused => return Poll::Pending,
                 Gate::Read => {}
+            }
+            if !self.early.is_empty() {
+                let mut early = std::mem::take(&mut self.early);
+                self.shard.core.borrow_mut().heard(self.key, early.len());
+                self.feed(&mut early);
+                continue;
             }
             if self.held_back {
                 self.resume();

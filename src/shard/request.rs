@@ -5,191 +5,235 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::core::{Call, Core};
-use super::inbound::asker;
-use crate::access::{Action, Channel, Verb};
-use crate::channel::too_many_rooms;
-use crate::conn::Wait;
-use crate::dialect::{Request, tusk};
+use crate::access::{Action, Verb};
+use crate::conn::{Gathering, Joining, Step};
+use crate::dialect::{self, Reader, Request, Saying};
 use crate::lane::Notify;
 use crate::model::{
-    Code, Command, ConnKey, Dialect, Event, Kind, Op, Origin, Principal, Refusal, Reply, ReplyTo, Target,
+    Address, CloseReason, Code, Command, ConnKey, Dialect, JoinManner, Kind, MessageId, Op, Origin, Principal,
+    Refusal, Reply, ReplyTo, Showing, Target, Wording,
 };
 
+const NOT_A_MEMBER: Refusal = Refusal::new(Code::NotFound, "Not a member of this room");
+const NOT_IN_CONVERSATION: Refusal = Refusal::new(Code::Forbidden, "Not a member of this conversation");
+const NO_CHANNEL: Refusal = Refusal::new(Code::Forbidden, "Access denied to channel");
+
 impl<N: Notify> Core<N> {
-    pub(super) fn request(&mut self, key: ConnKey, request: &Request<'_>) -> Result<(), Refusal> {
+    pub(super) fn request(
+        &mut self,
+        key: ConnKey,
+        request: &Request<'_>,
+        tag: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let tag: Option<Arc<str>> = tag.map(Into::into);
         match *request {
-            Request::Ping => {
-                let unix = self.now.unix_secs();
-                self.say(key, |out| tusk::pong(unix, out));
-                Ok(())
+            Request::Ping => self.tell(key, &Saying::Pong, tag.as_deref()),
+            Request::Pong => {}
+            Request::Goodbye => self.close(key, CloseReason::Goodbye),
+            Request::Authenticate { token } => self.authenticate(key, token, tag),
+            Request::Join { place, password, username } => {
+                return self.request_join(key, place, password, username, tag);
             }
-            Request::Authenticate { token } => {
-                self.authenticate(key, token);
-                Ok(())
+            Request::Leave { place, username } => return self.request_leave(key, place, username, tag),
+            Request::Publish { place, ref speech } => return self.request_publish(key, place, speech, tag),
+            Request::Direct { to, ref speech } => self.request_direct(key, to, speech, tag),
+            Request::Typing { to, username, on, .. } => return self.request_typing(key, to, username, on),
+            Request::SetPresence { user, status, message, location } => {
+                let showing = Showing {
+                    status,
+                    message: message.map(Into::into),
+                    location: location.map(Into::into),
+                };
+                self.request_presence(key, user, showing, tag);
             }
-            Request::Join { room, password } => self.request_join(key, room, password),
-            Request::Leave { room } => self.request_leave(key, room),
-            Request::Publish { room, text } => {
-                self.request_publish(key, room, text);
-                Ok(())
+            Request::AskOnline { ref users } => {
+                let users = users.iter().map(|u| Arc::from(*u)).collect();
+                self.plan(key, [Step::Gather(Gathering::Among(users))]);
             }
-            Request::Direct { to, text } => {
-                let name = self.channel_name(key, Kind::User, to.into());
-                self.ask_named(key, name, Op::SendDirect { text: text.into() });
-                Ok(())
+            Request::Read { place, message } => return self.amend(key, place, Op::Read { message }, tag),
+            Request::Edit { place, message, text } => {
+                return self.amend(key, place, Op::Edit { message, text: text.into() }, tag);
             }
-            Request::SetPresence(status) => {
-                self.ask_inbox(key, Op::SetPresence { status });
-                Ok(())
+            Request::Delete { place, message } => return self.amend(key, place, Op::Delete { message }, tag),
+            Request::NotificationRead { id } => self.ask_inbox(key, Op::NotificationRead { id }),
+            Request::NotificationClear { id } => self.ask_inbox(key, Op::NotificationClear { id }),
+            Request::SubscribeNotifications { ref types } => return self.subscribe_notifications(key, types),
+            Request::RosterGet => self.ask_inbox_tagged(key, Op::RosterGet, tag),
+            Request::RosterUpdate(ref contact) => {
+                self.ask_inbox_tagged(key, Op::RosterUpdate { contact: contact.clone() }, tag);
             }
+            Request::RosterRemove { user } => {
+                self.ask_inbox_tagged(key, Op::RosterRemove { user: user.into() }, tag);
+            }
+            Request::Administer(order) => return self.administer(key, order),
             Request::CreateRoom { room, ref settings } => {
-                let name = self.room_name(key, room.into());
-                self.ask_named(key, name, Op::CreateRoom { settings: settings.clone() });
-                Ok(())
+                if let Some(name) = self.channel_name(key, Address::Room(room)) {
+                    self.ask_named(key, name, Op::CreateRoom { settings: settings.clone() }, tag);
+                }
             }
-            Request::Acknowledge(id) => {
-                self.ask_inbox(key, Op::Acknowledge { id });
-                Ok(())
-            }
-            Request::Ignored => Ok(()),
-            Request::Custom { kind } => Err(tusk::unknown_type(kind)),
+            Request::Acknowledge(id) => self.ask_inbox(key, Op::Acknowledge { id }),
+            Request::Misordered { ref refusal, .. } => return Err(refusal.clone()),
+            Request::Custom { kind } => return Err(dialect::unknown_type(kind)),
         }
-    }
-
-    /// Answers at once, then lets the user's home know the device: the answer comes before what follows
-    /// from it (T3).
-    fn authenticate(&mut self, key: ConnKey, token: &str) {
-        let shared = self.shared.clone();
-        let realm = shared.rules(Dialect::Tusk).realm;
-        let principal = match shared.credentials.identify(token, realm, self.now.unix_secs()) {
-            Ok(principal) => Arc::new(principal),
-            Err(refusal) => {
-                self.counters.messages_refused.of(refusal.code).inc();
-                tracing::info!(conn = %key, cause = %refusal.text, "authentication failed");
-                return self.say(key, tusk::auth_failed);
-            }
-        };
-        self.say(key, |out| tusk::auth_success(&principal, out));
-        self.become_user(key, principal);
-    }
-
-    fn become_user(&mut self, key: ConnKey, principal: Arc<Principal>) {
-        self.leave_closed_rooms(key, &principal);
-        let Some(conn) = self.conn(key) else { return };
-        let (variant, before) = (conn.variant, conn.who.clone());
-        let moves = before.as_ref().is_some_and(|b| b.tenant != principal.tenant);
-        let same = before.as_ref().is_some_and(|b| b.channel() == principal.channel());
-        if moves || (before.is_none() && *principal.tenant != *Principal::DEFAULT_TENANT) {
-            // Tenants never meet: what was joined as somebody of another one is left.
-            self.detach(key);
-        } else if !same {
-            let rooms = self.room_names(key);
-            self.detach_user(key, rooms);
-        }
-        let rooms = self.room_names(key);
-        if !same {
-            self.tell_change_of_name(key, before.as_deref(), &principal);
-        }
-        let now = self.now;
-        let Some(conn) = self.conn_mut(key) else { return };
-        conn.pace.awaits_auth = false;
-        conn.pace.expires = principal.expires.map_or(0, |at| moment_of(at, now));
-        conn.name = Some(principal.user.clone());
-        conn.who = Some(principal);
-        if same && conn.inbox.is_some() {
-            self.ask_inbox(key, Op::SetPresence { status: crate::model::Status::Online });
-        } else {
-            conn.wait = Some(Box::new(Wait::Attach));
-            self.ask_inbox(key, Op::Attach { variant, rooms });
-        }
-        self.look_at(key);
-    }
-
-    /// Leaves the rooms that rules close to the one it is about to speak for. It leaves as who it still is.
-    fn leave_closed_rooms(&mut self, key: ConnKey, principal: &Principal) {
-        let shared = self.shared.clone();
-        let Some(conn) = self.conn(key) else { return };
-        let asker = asker(conn, Some(principal), &shared);
-        let rooms = conn.room_names().into_iter();
-        let closed: Vec<_> = rooms
-            .filter_map(|room| {
-                let action = Action::On(Verb::Subscribe, Channel::room(&room));
-                let refusal = shared.access.admit(action, &asker).err()?;
-                Some((room, refusal))
-            })
-            .collect();
-        for (room, refusal) in closed {
-            self.refuse(key, &refusal);
-            if let Some(name) = self.leave(key, &room) {
-                self.release(key, name);
-            }
-        }
-    }
-
-    /// The rooms it stays in hear that one user left and another came; a guest was never told of.
-    fn tell_change_of_name(&mut self, key: ConnKey, before: Option<&Principal>, after: &Principal) {
-        let joined = self.conn(key).map_or_else(Vec::new, |c| {
-            c.rooms.iter().filter(|j| !j.leaving).map(|j| (j.channel, j.name.clone())).collect()
-        });
-        for (channel, room) in joined {
-            let left = before.map(|p| Event::Left { room: room.clone(), user: p.user.clone() });
-            let joined = Event::Joined { room, user: after.user.clone() };
-            for event in left.into_iter().chain([joined]) {
-                let op = Op::Announce { event, exclude: Some(key) };
-                self.ask(key, channel.home as usize, Target::Known(channel), op);
-            }
-        }
-    }
-
-    fn room_names(&self, key: ConnKey) -> Vec<Arc<str>> {
-        self.conn(key).map_or_else(Vec::new, crate::conn::Conn::room_names)
-    }
-
-    fn request_join(&mut self, key: ConnKey, room: &str, password: Option<&str>) -> Result<(), Refusal> {
-        let shared = self.shared.clone();
-        let Some(conn) = self.conn(key) else { return Ok(()) };
-        if let Some(joined) = conn.room(room) {
-            // A member that joins again is told again, and nobody else is.
-            let reply = Reply::Joined { channel: joined.channel, room: joined.name.clone() };
-            let dialect = conn.variant.dialect;
-            self.say_reply(key, dialect, &reply);
-            return Ok(());
-        }
-        let (room, password) = (Arc::from(room), password.map(Arc::from));
-        if conn.who.is_some() {
-            self.claim(key, room, password);
-            return Ok(());
-        }
-        let max = shared.rules(conn.variant.dialect).max_rooms_per_user;
-        if max != 0 && conn.rooms.iter().filter(|j| !j.leaving).count() >= max {
-            return Err(too_many_rooms(max));
-        }
-        self.join(key, room, password, false);
         Ok(())
     }
 
-    fn request_leave(&mut self, key: ConnKey, room: &str) -> Result<(), Refusal> {
-        match self.leave(key, room) {
-            Some(name) => {
-                self.release(key, name);
-                Ok(())
-            }
-            None => Err(Refusal::new(Code::NotFound, "Not a member of this room")),
+    /// Takes these steps, behind those that are planned already.
+    pub(super) fn plan(&mut self, key: ConnKey, steps: impl IntoIterator<Item = Step>) {
+        if let Some(conn) = self.conn_mut(key) {
+            conn.plan(steps);
+        }
+        self.go_on(key);
+    }
+
+    /// Channels of one's own user are not joined, they are: the connection chooses what of them it hears
+    /// (rulings S7, SGE-15).
+    fn own_feed(place: Address<'_>) -> Option<crate::fanout::Feed> {
+        use crate::fanout::Feed;
+        match place {
+            Address::Chat(_) => Some(Feed::CHAT),
+            Address::Inbox(_) => Some(Feed::INBOX),
+            Address::System => Some(Feed::SYSTEM),
+            _ => None,
         }
     }
 
-    fn request_publish(&mut self, key: ConnKey, room: &str, text: &str) {
-        let text = text.into();
-        match self.conn(key).and_then(|c| c.room(room)).map(|j| j.channel) {
-            Some(channel) => {
-                let op = Op::Publish { text, member: true };
-                self.ask(key, channel.home as usize, Target::Known(channel), op);
+    fn request_join(
+        &mut self,
+        key: ConnKey,
+        place: Address<'_>,
+        password: Option<&str>,
+        username: Option<&str>,
+        tag: Option<Arc<str>>,
+    ) -> Result<(), Refusal> {
+        if let Some(feed) = Self::own_feed(place) {
+            if let Some(conn) = self.conn_mut(key) {
+                conn.deaf.remove(feed);
             }
-            None => {
-                let name = self.room_name(key, room.into());
-                self.ask_named(key, name, Op::Publish { text, member: false });
+            self.tell(key, &Saying::Joined(place), tag.as_deref());
+            return Ok(());
+        }
+        let (kind, id) = place.channel().ok_or(NO_CHANNEL)?;
+        let joining = Joining {
+            kind,
+            id: id.into(),
+            wording: place.wording(),
+            password: password.map(Into::into),
+            manner: if kind == Kind::Room { JoinManner::Open } else { JoinManner::Quiet },
+            username: username.map(Into::into),
+            tell: true,
+            else_skip: 0,
+            tag,
+        };
+        self.plan(key, [Step::Join(joining)]);
+        Ok(())
+    }
+
+    fn request_leave(
+        &mut self,
+        key: ConnKey,
+        place: Address<'_>,
+        username: Option<&str>,
+        tag: Option<Arc<str>>,
+    ) -> Result<(), Refusal> {
+        let dialect = self.conn(key).map_or(Dialect::Tusk, |c| c.variant.dialect);
+        if let Some(feed) = Self::own_feed(place) {
+            if let Some(conn) = self.conn_mut(key) {
+                conn.deaf.insert(feed);
+            }
+            self.tell(key, &Saying::Left(place), tag.as_deref());
+            return Ok(());
+        }
+        let left = match place.channel() {
+            Some((kind, id)) => {
+                let left = self.leave(key, kind, id, username.map(Into::into), tag.clone());
+                if let Some(name) = left.clone().filter(|_| kind == Kind::Room) {
+                    self.release(key, name, true);
+                }
+                left.is_some()
+            }
+            None => false,
+        };
+        match (left, dialect) {
+            (true, _) => Ok(()),
+            (false, Dialect::Tusk | Dialect::Nexus) => Err(NOT_A_MEMBER),
+            // The documents answer also those who were not there (AEG-45).
+            (false, _) => {
+                self.tell(key, &Saying::Left(place), tag.as_deref());
+                Ok(())
             }
         }
+    }
+
+    fn request_typing(
+        &mut self,
+        key: ConnKey,
+        to: Reader<'_>,
+        username: Option<&str>,
+        on: bool,
+    ) -> Result<(), Refusal> {
+        let Some(conn) = self.conn(key) else { return Ok(()) };
+        let for_ms = self.shared.rules(conn.variant.dialect).typing;
+        let op = Op::Typing { on, username: username.map(Into::into), for_ms };
+        match to {
+            Reader::User(user) => {
+                if let Some(name) = self.channel_name(key, Address::Inbox(user)) {
+                    self.ask_named(key, name, op, None);
+                }
+            }
+            Reader::Channel(place) => match conn.member_of(place).map(|j| j.channel) {
+                Some(channel) => self.ask(key, channel.home as usize, Target::Known(channel), op, None),
+                // Nobody needs to be told that somebody stopped whom nobody saw begin.
+                None if !on => {}
+                None => return Err(NOT_IN_CONVERSATION),
+            },
+        }
+        Ok(())
+    }
+
+    fn request_presence(&mut self, key: ConnKey, user: Option<&str>, showing: Showing, tag: Option<Arc<str>>) {
+        let own = self.conn(key).and_then(|c| c.who.as_ref()).map(|w| w.user.clone());
+        let op = Op::SetPresence { showing };
+        match user.filter(|user| own.as_deref() != Some(*user)) {
+            None => self.ask_inbox_tagged(key, op, tag),
+            // A service says how somebody else is (ruling S10).
+            Some(user) => {
+                if let Some(name) = self.channel_name(key, Address::Inbox(user)) {
+                    self.ask_named(key, name, op, tag);
+                }
+            }
+        }
+    }
+
+    /// Receipts, edits and deletions: for members alone.
+    fn amend(
+        &mut self,
+        key: ConnKey,
+        place: Address<'_>,
+        op: Op,
+        tag: Option<Arc<str>>,
+    ) -> Result<(), Refusal> {
+        let Some(conn) = self.conn(key) else { return Ok(()) };
+        let channel = conn.member_of(place).map(|j| j.channel).ok_or(NOT_IN_CONVERSATION)?;
+        self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
+        Ok(())
+    }
+
+    fn subscribe_notifications(&mut self, key: ConnKey, types: &[&str]) -> Result<(), Refusal> {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn(key) else { return Ok(()) };
+        let Some(who) = conn.who.clone() else { return Ok(()) };
+        let channel = |kind: &&str| Arc::from(format!("notifications:{}:{}:{kind}", who.tenant, who.user));
+        let asker = super::inbound::asker(conn, Some(&who), &shared);
+        for name in types.iter().map(channel) {
+            let name: Arc<str> = name;
+            shared.access.admit(Action::On(Verb::Subscribe, Address::Notifications(&name)), &asker)?;
+        }
+        let join = |id| super::deliver::quietly(Kind::Topic, id, Wording::Notifications);
+        let mut steps: Vec<_> = types.iter().map(channel).map(|id| Step::Join(join(id))).collect();
+        steps.push(Step::SayNotifications { types: types.iter().map(|t| Arc::from(*t)).collect() });
+        self.plan(key, steps);
+        Ok(())
     }
 
     /// A REST call's command. The answer comes through the receiver; it ends without one when the shard does.
@@ -209,14 +253,40 @@ impl<N: Notify> Core<N> {
             reply_to: ReplyTo::Call { shard: self.index, ticket, generation },
             user: who.as_ref().map_or_else(|| "server".into(), |p| p.user.clone()),
             principal: who,
+            tag: None,
         };
         self.send(home, Command { target, origin, op }, None);
         self.settle();
         receiver
     }
-}
 
-/// A moment of the wall clock on the clock of intervals, at least the present one.
-fn moment_of(unix_secs: u64, now: crate::clock::Now) -> u64 {
-    (now.mono_ms + unix_secs.saturating_mul(1000).saturating_sub(now.unix_ms)).max(1)
+    /// A persona's answer, said in the conversation (GAT-09).
+    pub fn persona_says(&mut self, room: crate::model::ChannelName, persona: Arc<str>, text: Box<str>) {
+        self.touch();
+        let detail = crate::model::Detail { manner: crate::model::Manner::Persona, ..Default::default() };
+        let op = Op::Publish {
+            text,
+            detail: Some(Box::new(detail)),
+            // What asked it was admitted.
+            member: true,
+            echo: crate::model::Echo::Member,
+            confirm: false,
+        };
+        let reply_to = ReplyTo::Nobody { shard: self.index };
+        let origin = Origin { reply_to, user: persona, principal: None, tag: None };
+        let home = self.shared.home(&room);
+        self.send(home, Command { target: Target::Named(room), origin, op }, None);
+        self.settle();
+    }
+
+    /// Why a persona does not answer.
+    pub fn persona_fails(&mut self, key: ConnKey, why: String) {
+        self.touch();
+        self.refuse(key, dialect::About::Other, &Refusal::with(Code::Unavailable, why), None);
+    }
+
+    /// An id for something that REST makes.
+    pub fn draw_id(&mut self) -> MessageId {
+        MessageId::random(self.dice.u128(..))
+    }
 }

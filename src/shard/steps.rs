@@ -3,11 +3,17 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
+use super::core::{Core, PersonaCall};
+use super::deliver::quietly;
+use crate::access::{Action, Verb};
 use crate::channel::too_many_rooms;
-use crate::conn::{Phase, Wait};
+use crate::conn::{Joining, Phase, Step, Wait};
+use crate::dialect::{About, Saying};
 use crate::lane::Notify;
-use crate::model::{ChannelName, Command, ConnKey, Event, Kind, Op, Origin, Principal, ReplyTo, Target};
+use crate::model::{
+    Address, ChannelName, Code, Command, ConnKey, Dialect, Event, Except, Follow, JoinManner, Kind, Op, Origin,
+    Principal, Refusal, ReplyTo, Target, Wording,
+};
 
 impl<N: Notify> Core<N> {
     /// Takes the next step of a connection whose answer has come.
@@ -15,9 +21,9 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         let ended = !conn.is_open();
         match conn.wait.take().map(|w| *w) {
-            Some(Wait::Claimed { room, .. }) if ended => self.release(key, room),
-            Some(Wait::Claimed { room, password }) => self.join(key, room, password, true),
-            Some(Wait::GiveBack { room }) => self.release(key, room),
+            Some(Wait::Claimed(joining)) if ended => self.release(key, joining.id, false),
+            Some(Wait::Claimed(joining)) => self.join(key, joining, true),
+            Some(Wait::GiveBack { room }) => self.release(key, room, true),
             Some(Wait::Over { rooms }) => self.leave_those_over(key, &rooms),
             other => {
                 if let Some(conn) = self.conn_mut(key) {
@@ -28,133 +34,282 @@ impl<N: Notify> Core<N> {
         self.finish_step(key);
     }
 
-    /// Reads the connection on when it waits no more; an ended one is taken apart now.
+    /// Goes on with what the connection has planned, and reads it on when there is nothing more; an ended one
+    /// is taken apart now.
     fn finish_step(&mut self, key: ConnKey) {
+        loop {
+            let Some(conn) = self.conn_mut(key) else { return };
+            if conn.wait.is_some() {
+                return;
+            }
+            match conn.phase {
+                Phase::Open => {}
+                Phase::Closing(_) => return self.detach(key),
+                Phase::Gone => {
+                    self.detach(key);
+                    return self.free(key);
+                }
+            }
+            let Some(step) = conn.agenda.as_mut().and_then(|a| a.pop_front()) else {
+                conn.agenda = None;
+                return self.let_go(key, |_| ());
+            };
+            self.take(key, step);
+        }
+    }
+
+    /// Begins what was planned, when nothing else is under way.
+    pub(super) fn go_on(&mut self, key: ConnKey) {
+        if self.conn(key).is_some_and(|c| c.wait.is_none()) {
+            self.finish_step(key);
+        }
+    }
+
+    fn take(&mut self, key: ConnKey, step: Step) {
+        match step {
+            Step::Join(joining) => self.begin_join(key, joining),
+            Step::Leave { kind, id } => {
+                self.leave(key, kind, &id, None, None);
+            }
+            Step::Grant { else_skip, tag } => self.ask_grant(key, else_skip, tag),
+            Step::Send { name, op, tag } => self.send_planned(key, name, *op, tag),
+            Step::Gather(what) => self.begin_gathering(key, what),
+            Step::SayNotifications { types } => {
+                self.tell(key, &Saying::NotificationsSubscribed { types: &types }, None);
+            }
+            Step::AskPersona { persona, room, text } => self.ask_persona(key, persona, room, text),
+        }
+    }
+
+    fn send_planned(&mut self, key: ConnKey, name: ChannelName, mut op: Op, tag: Option<Arc<str>>) {
+        let member = self.conn(key).and_then(|c| {
+            c.rooms.iter().find(|j| j.kind == name.kind && j.name == name.id && !j.leaving)
+        });
+        match member.map(|j| j.channel) {
+            Some(channel) => {
+                if let Op::Publish { member, .. } = &mut op {
+                    *member = true;
+                }
+                self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
+            }
+            None => self.ask_named(key, name, op, tag),
+        }
+    }
+
+    fn ask_persona(&mut self, key: ConnKey, persona: Arc<str>, room: Arc<str>, text: Box<str>) {
+        let Some(room) = self.channel_name(key, Address::Conversation(&room)) else { return };
+        let Some(user) = self.conn(key).and_then(|c| c.who.as_ref()).map(|w| w.user.clone()) else { return };
+        self.persona_calls.push(PersonaCall { key, room, persona, user, text });
+    }
+
+    /// One message more, asked of the user's home, or of the connection itself when it has no user.
+    fn ask_grant(&mut self, key: ConnKey, else_skip: usize, tag: Option<Arc<str>>) {
+        let shared = self.shared.clone();
+        let now = self.now.mono_ms;
         let Some(conn) = self.conn_mut(key) else { return };
-        if conn.wait.is_some() {
+        let window = shared.rules(conn.variant.dialect).window;
+        if conn.has_user() {
+            conn.wait = Some(Box::new(Wait::Grant { else_skip, tag }));
+            return self.ask_inbox(key, Op::Grant { limit: window.limit, window_ms: window.length });
+        }
+        let own = conn.own_window.get_or_insert_default();
+        if !own.try_take(window.limit, window.length, now) {
+            if let Some(agenda) = &mut conn.agenda {
+                let steps = else_skip.min(agenda.len());
+                agenda.drain(..steps);
+            }
+            let over = Refusal::new(Code::RateLimited, "Rate limit exceeded");
+            self.refuse(key, About::Other, &over, tag.as_deref());
+        }
+    }
+
+    /// Plans to become a member of what its user is one of, and to watch its contacts. What rules have closed
+    /// meanwhile stays closed.
+    pub(super) fn plan_follows(&mut self, key: ConnKey, follows: Vec<Follow>) {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key) else { return };
+        let mut steps = Vec::new();
+        for follow in follows {
+            match follow {
+                Follow::Presence(user) => steps.push(Step::Join(quietly(Kind::Presence, user, Wording::Presence))),
+                Follow::Room(room) => {
+                    let action = Action::On(Verb::Subscribe, Address::Conversation(&room));
+                    let asker = super::inbound::asker(conn, conn.who.as_deref(), &shared);
+                    if shared.access.admit(action, &asker).is_ok() {
+                        let joining = quietly(Kind::Room, room, Wording::Conversation);
+                        steps.push(Step::Join(Joining { manner: JoinManner::Standing, ..joining }));
+                    }
+                }
+            }
+        }
+        if !steps.is_empty() {
+            conn.plan(steps);
+        }
+    }
+
+    /// Takes a place among its user's rooms first, where it has a user and there is a limit to keep.
+    fn begin_join(&mut self, key: ConnKey, joining: Joining) {
+        let Some(conn) = self.conn(key) else { return };
+        let there = conn.rooms.iter().any(|j| j.kind == joining.kind && j.name == joining.id && !j.leaving);
+        if there {
+            // A member that joins again is told again, and nobody else is.
+            if joining.tell {
+                let saying = Saying::Joined(joining.wording.of(&joining.id));
+                self.tell(key, &saying, joining.tag.as_deref());
+            }
             return;
         }
-        match conn.phase {
-            Phase::Open => self.let_go(key, |_| ()),
-            Phase::Closing(_) => self.detach(key),
-            Phase::Gone => {
-                self.detach(key);
-                self.free(key);
-            }
+        if conn.has_user() && joining.kind == Kind::Room {
+            return self.claim(key, joining);
+        }
+        let max = self.shared.rules(conn.variant.dialect).max_rooms_per_user;
+        let full = max != 0 && conn.rooms.iter().filter(|j| !j.leaving).count() >= max;
+        if full && joining.tell {
+            let refusal = too_many_rooms(max);
+            return self.refuse(key, About::Join, &refusal, joining.tag.as_deref());
+        }
+        if !full {
+            self.join(key, joining, false);
         }
     }
 
     /// Leaves rooms for which its user has no place left (TUS-33).
     fn leave_those_over(&mut self, key: ConnKey, rooms: &[Arc<str>]) {
-        let max = self.shared.homes.max_rooms_per_user;
+        let dialect = self.conn(key).map_or(Dialect::Tusk, |c| c.variant.dialect);
+        let max = self.shared.rules(dialect).max_rooms_per_user;
         for name in rooms {
-            if self.leave(key, name).is_some() {
-                self.refuse(key, &too_many_rooms(max));
+            if self.leave(key, Kind::Room, name, None, None).is_some() {
+                self.refuse(key, About::Join, &too_many_rooms(max), None);
             }
         }
     }
 
-    /// Asks a room to let the connection out. What the room said before still reaches it; its name, when the
+    /// Asks a channel to let the connection out. What it said before still reaches it; its name, when the
     /// connection was in it.
-    pub(super) fn leave(&mut self, key: ConnKey, room: &str) -> Option<Arc<str>> {
+    pub(super) fn leave(
+        &mut self,
+        key: ConnKey,
+        kind: Kind,
+        id: &str,
+        username: Option<Arc<str>>,
+        tag: Option<Arc<str>>,
+    ) -> Option<Arc<str>> {
         let conn = self.conn_mut(key)?;
         let variant = conn.variant;
-        let joined = conn.rooms.iter_mut().find(|j| *j.name == *room && !j.leaving)?;
+        let joined = conn.rooms.iter_mut().find(|j| j.kind == kind && *j.name == *id && !j.leaving)?;
         joined.leaving = true;
         let (channel, name) = (joined.channel, joined.name.clone());
-        let op = Op::Leave { variant, quiet: false };
-        self.ask(key, channel.home as usize, Target::Known(channel), op);
+        let op = Op::Leave { variant, quiet: false, username };
+        self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
         Some(name)
     }
 
-    /// The room has let the connection out: from here on it hears nothing of it.
-    pub(super) fn forget_room(&mut self, key: ConnKey, room: &str) {
-        let Some(conn) = self.conn_mut(key) else { return };
-        let Some(at) = conn.rooms.iter().position(|j| j.leaving && *j.name == *room) else { return };
+    /// The channel has let the connection out: from here on it hears nothing of it. How its client called it.
+    pub(super) fn forget_channel(&mut self, key: ConnKey, kind: Kind, id: &str) -> Option<Wording> {
+        let conn = self.conn_mut(key)?;
+        let at = conn.rooms.iter().position(|j| j.leaving && j.kind == kind && *j.name == *id)?;
         let left = conn.rooms.swap_remove(at);
         self.leave_locally(left.channel, left.place);
+        Some(left.wording)
     }
 
     /// Tells an event to the rooms a connection is in, and to its own user.
     pub(super) fn tell_rooms(&mut self, key: ConnKey, event: &Event) {
         let Some(conn) = self.conn(key) else { return };
-        let channels: Vec<_> = conn.rooms.iter().map(|j| j.channel).collect();
+        let own = self.shared.rules(conn.variant.dialect).own_presence;
+        let user = conn.who.as_ref().map(|who| who.user.clone());
+        let except = user.filter(|_| !own).map_or(Except::Nobody, Except::User);
+        let rooms = conn.rooms.iter().filter(|j| j.kind == Kind::Room);
+        let channels: Vec<_> = rooms.map(|j| j.channel).collect();
         for channel in channels {
-            let op = Op::Announce { event: event.clone(), exclude: None };
-            self.ask(key, channel.home as usize, Target::Known(channel), op);
+            let op = Op::Announce { event: event.clone(), except: except.clone() };
+            self.ask(key, channel.home as usize, Target::Known(channel), op, None);
         }
-        self.ask_inbox(key, Op::Announce { event: event.clone(), exclude: None });
+        if own {
+            self.ask_inbox(key, Op::Announce { event: event.clone(), except: Except::Nobody });
+        }
     }
 
-    /// Asks the room to let the connection in. `claimed`: a place among its user's rooms is taken for it.
-    pub(super) fn join(&mut self, key: ConnKey, room: Arc<str>, password: Option<Arc<str>>, claimed: bool) {
-        let name = self.room_name(key, room.clone());
+    /// Asks the channel to let the connection in. `claimed`: a place among its user's rooms is taken for it.
+    pub(super) fn join(&mut self, key: ConnKey, joining: Joining, claimed: bool) {
+        let address = joining.wording.of(&joining.id);
+        let name = self.channel_name(key, address);
         let Some(conn) = self.conn_mut(key) else { return };
-        conn.wait = Some(Box::new(Wait::Join { room, claimed }));
-        let op = Op::Join { variant: conn.variant, password };
-        self.ask_named(key, name, op);
+        let Some(name) = name else { return };
+        let op = Op::Join {
+            variant: conn.variant,
+            password: joining.password.clone(),
+            manner: joining.manner,
+            username: joining.username.clone(),
+        };
+        let tag = joining.tag.clone();
+        conn.wait = Some(Box::new(Wait::Join { joining, claimed }));
+        self.ask_named(key, name, op, tag);
     }
 
     /// Takes a place among the user's rooms first.
-    pub(super) fn claim(&mut self, key: ConnKey, room: Arc<str>, password: Option<Arc<str>>) {
+    fn claim(&mut self, key: ConnKey, joining: Joining) {
         let Some(conn) = self.conn_mut(key) else { return };
-        conn.wait = Some(Box::new(Wait::Claim { room: room.clone(), password }));
-        self.ask_inbox(key, Op::Claim { room });
+        let op = Op::Claim { room: joining.id.clone(), manner: joining.manner };
+        conn.wait = Some(Box::new(Wait::Claim(joining)));
+        self.ask_inbox(key, op);
     }
 
-    /// Gives back the place of a room that was left; a guest has none.
-    pub(super) fn release(&mut self, key: ConnKey, room: Arc<str>) {
-        self.ask_inbox(key, Op::Release { room });
+    /// Gives back the place of a room that was left; a guest has none. `for_good`: the user is one of the
+    /// conversation no more.
+    pub(super) fn release(&mut self, key: ConnKey, room: Arc<str>, for_good: bool) {
+        self.ask_inbox(key, Op::Release { room, for_good });
     }
 
-    /// The full name of a room as this connection means it: in its realm and tenant.
-    pub(super) fn room_name(&self, key: ConnKey, room: Arc<str>) -> ChannelName {
-        self.channel_name(key, Kind::Room, room)
-    }
-
-    pub(super) fn channel_name(&self, key: ConnKey, kind: Kind, id: Arc<str>) -> ChannelName {
+    /// The full name of a channel as this connection means it: in its realm and tenant.
+    pub(super) fn channel_name(&self, key: ConnKey, address: Address<'_>) -> Option<ChannelName> {
+        let (kind, id) = address.channel()?;
         let conn = self.conn(key);
-        let tenant = conn.and_then(|c| c.who.as_ref()).map(|p| p.tenant.clone());
-        let dialect = conn.map_or(crate::model::Dialect::Tusk, |c| c.variant.dialect);
-        ChannelName {
-            realm: self.shared.rules(dialect).realm,
-            tenant: tenant.unwrap_or_else(|| Principal::DEFAULT_TENANT.into()),
-            kind,
-            id,
-        }
+        let dialect = conn.map_or(Dialect::Tusk, |c| c.variant.dialect);
+        let rules = self.shared.rules(dialect);
+        // A public channel is every tenant's (ruling A10).
+        let shared = matches!(address, Address::Public(_)) && !rules.public_per_tenant;
+        let tenant = conn.and_then(|c| c.who.as_ref()).filter(|_| !shared).map(|p| p.tenant.clone());
+        let tenant = tenant.unwrap_or_else(|| Principal::DEFAULT_TENANT.into());
+        Some(ChannelName { realm: rules.realm, tenant, kind, id: id.into() })
     }
 
     /// Sends a command to the channel of that name.
-    pub(super) fn ask_named(&mut self, key: ConnKey, name: ChannelName, op: Op) {
+    pub(super) fn ask_named(&mut self, key: ConnKey, name: ChannelName, op: Op, tag: Option<Arc<str>>) {
         let home = self.shared.home(&name);
-        self.ask(key, home, Target::Named(name), op);
+        self.ask(key, home, Target::Named(name), op, tag);
     }
 
     /// Sends a command to the connection's own user.
     pub(super) fn ask_inbox(&mut self, key: ConnKey, op: Op) {
+        self.ask_inbox_tagged(key, op, None);
+    }
+
+    pub(super) fn ask_inbox_tagged(&mut self, key: ConnKey, op: Op, tag: Option<Arc<str>>) {
         let Some(conn) = self.conn(key) else { return };
         match (&conn.inbox, &conn.who) {
             (Some(inbox), _) => {
                 let channel = inbox.channel;
-                self.ask(key, channel.home as usize, Target::Known(channel), op);
+                self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
             }
-            (None, Some(who)) => {
+            (None, Some(who)) if !who.user.is_empty() => {
                 let name = who.channel();
-                self.ask_named(key, name, op);
+                self.ask_named(key, name, op, tag);
             }
-            (None, None) => {}
+            (None, _) => {}
         }
     }
 
-    pub(super) fn ask(&mut self, key: ConnKey, home: usize, target: Target, op: Op) {
+    pub(super) fn ask(&mut self, key: ConnKey, home: usize, target: Target, op: Op, tag: Option<Arc<str>>) {
         let nobody = self.nobody.clone();
         let Some(conn) = self.conn_mut(key) else { return };
         // A guest is given a name when somebody is to see it, and not before.
-        let named = conn.who.is_some() || matches!(op, Op::Publish { .. });
+        let named = conn.who.is_some() || matches!(op, Op::Publish { .. } | Op::Typing { .. });
         let origin = Origin {
             reply_to: ReplyTo::Connection(key),
             user: if named { conn.name() } else { nobody },
             principal: conn.who.clone(),
+            tag,
         };
         self.send(home, Command { target, origin, op }, Some(key));
     }

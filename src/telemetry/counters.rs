@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::label::{Label, LaneClass, StatusClass, UpgradeRefusal};
+use super::label::{CircuitState, Label, LaneClass, PersonaOutcome, StatusClass, UpgradeRefusal};
 use super::metric::{Cell, Counter, Gauge, Histogram, Labelled};
 use crate::model::{CloseReason, Code, Dialect};
 
@@ -75,6 +75,7 @@ counters! {
     write_calls: Counter = "write_calls_total", "System calls that wrote to sockets of connections.";
     events_encoded: Counter = "events_encoded_total", "Frames made: at most one per event and variant.";
     rooms: Gauge = "rooms", "Rooms whose home this shard is.";
+    presence_updates: Counter = "presence_changes_total", "Changes of presence that users have made.";
     users_online: Gauge = "users_online", "Users with a connection, whose home this shard is.";
     channels: Gauge by Dialect = "channels", "Channels with a connection of the dialect, whose home this shard is.";
     users: Gauge by Dialect = "users", "Users with a connection of the dialect, whose home this shard is.";
@@ -89,6 +90,8 @@ counters! {
     queued_direct: Gauge = "queued_direct_messages", "Private messages that wait for their user to connect.";
     wheel_ticks: Counter = "wheel_ticks_total", "Ticks of the timer wheel.";
     http_requests: Counter by StatusClass = "http_requests_total", "HTTP requests answered, by class of status.";
+    persona_requests: Counter by PersonaOutcome = "persona_requests_total", "Messages to personas, by what became of them.";
+    persona_circuit: Gauge by CircuitState = "persona_circuit_state", "1 for the state of the circuit to the persona endpoint; all 0 without one.";
 }
 
 /// The right to change one shard's numbers. Goes to the shard's thread at boot and stays there.

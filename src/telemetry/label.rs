@@ -65,6 +65,10 @@ pub enum UpgradeRefusal {
     TotalLimit,
     /// No handshake of RFC 6455 section 4.2.1.
     BadRequest,
+    /// Its user, service or tenant has as many connections as it may have.
+    PrincipalLimit,
+    /// It needs a credential, or its credential is no good.
+    Credential,
     /// The server goes down.
     Draining,
 }
@@ -72,7 +76,15 @@ pub enum UpgradeRefusal {
 impl Label for UpgradeRefusal {
     const KEY: &'static str = "cause";
     const ALL: &'static [Self] =
-        &[Self::Origin, Self::AddressLimit, Self::TotalLimit, Self::BadRequest, Self::Draining];
+        &[
+            Self::Origin,
+            Self::AddressLimit,
+            Self::TotalLimit,
+            Self::BadRequest,
+            Self::PrincipalLimit,
+            Self::Credential,
+            Self::Draining,
+        ];
 
     fn name(self) -> &'static str {
         match self {
@@ -80,6 +92,8 @@ impl Label for UpgradeRefusal {
             Self::AddressLimit => "address_limit",
             Self::TotalLimit => "total_limit",
             Self::BadRequest => "bad_request",
+            Self::PrincipalLimit => "principal_limit",
+            Self::Credential => "credential",
             Self::Draining => "draining",
         }
     }
@@ -159,6 +173,71 @@ impl Label for StatusClass {
     }
 }
 
+/// What became of a message to a persona.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PersonaOutcome {
+    /// The persona's words came.
+    Answered,
+    /// The endpoint could not be reached, or said nothing that can be used.
+    Failed,
+    /// Its time was over.
+    TimedOut,
+    /// Too many wait already.
+    RefusedBusy,
+    /// The circuit is open.
+    RefusedOpen,
+}
+
+impl Label for PersonaOutcome {
+    const KEY: &'static str = "outcome";
+    const ALL: &'static [Self] =
+        &[Self::Answered, Self::Failed, Self::TimedOut, Self::RefusedBusy, Self::RefusedOpen];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::RefusedBusy => "refused_busy",
+            Self::RefusedOpen => "refused_open",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What a circuit breaker does with requests (TUS-41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CircuitState {
+    /// It lets them through.
+    Closed,
+    /// It refuses them.
+    Open,
+    /// One is on trial, the others are refused.
+    HalfOpen,
+}
+
+impl Label for CircuitState {
+    const KEY: &'static str = "state";
+    const ALL: &'static [Self] = &[Self::Closed, Self::Open, Self::HalfOpen];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +269,8 @@ mod tests {
         check::<UpgradeRefusal>();
         check::<LaneClass>();
         check::<StatusClass>();
+        check::<PersonaOutcome>();
+        check::<CircuitState>();
     }
 
     #[test]

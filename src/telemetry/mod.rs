@@ -8,4 +8,4 @@ pub mod process;
 pub mod prometheus;
 
 pub use counters::{Registry, ShardCounters, Writer};
-pub use label::{Label, LaneClass, StatusClass, UpgradeRefusal};
+pub use label::{CircuitState, Label, LaneClass, PersonaOutcome, StatusClass, UpgradeRefusal};

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "clock", "lane"],
     &["config", "telemetry"],
     &["ws", "dialect", "channel", "auth", "limit", "extension", "access"],
-    &["fanout", "net", "api", "store", "broker"],
+    &["fanout", "net", "api", "persona", "store", "broker"],
     &["conn", "shard"],
     &["server", "cli", "main"],
 ];

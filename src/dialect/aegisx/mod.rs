@@ -1,21 +1,10 @@
-//! The aegisx dialect.
+//! The AegisX dialect: every frame is `{type, data}`; timestamps as RFC 3339 with milliseconds.
 
-use bytes::BytesMut;
+mod decode;
+mod encode;
 
-use super::{Aside, JsonScratch, MALFORMED, Request, Saying};
-use crate::model::{Event, Refusal};
+pub use decode::decode;
+pub use encode::{encode_event, encode_saying};
 
-/// Appends an event. `false`: there are no words for it, and nothing was written.
-pub fn encode_event(_: &Event, _: &mut BytesMut) -> bool {
-    false
-}
-
-/// Appends what one connection is told. `false`: there are no words for it, and nothing was written.
-pub fn encode_saying(_: &Saying<'_>, _: &Aside<'_>, _: &mut BytesMut) -> bool {
-    false
-}
-
-/// Reads one message.
-pub fn decode<'a>(_: &'a mut [u8], _: &'a mut Vec<u8>, _: &mut JsonScratch) -> Result<Request<'a>, Refusal> {
-    Err(MALFORMED)
-}
+/// How the names of channels begin that all tenants share.
+const PUBLIC: &str = "public:";

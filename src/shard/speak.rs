@@ -1,0 +1,163 @@
+//! How somebody says something: within the user's window, as one of the conversation where the dialect makes
+//! speakers so, and to whoever is to hear it.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::core::Core;
+use crate::conn::{Gathering, Joining, Step};
+use crate::dialect::{Order, Speech};
+use crate::lane::Notify;
+use crate::model::{
+    Address, ChannelName, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind, Manner, Op,
+    Principal, Refusal, Target, Verbatim,
+};
+
+const NOT_A_MEMBER: Refusal = Refusal::new(Code::Forbidden, "Not a member of this room");
+const NOT_IN_CONVERSATION: Refusal = Refusal::new(Code::Forbidden, "Not a member of conversation");
+
+impl<N: Notify> Core<N> {
+    pub(super) fn request_publish(
+        &mut self,
+        key: ConnKey,
+        place: Address<'_>,
+        speech: &Speech<'_>,
+        tag: Option<Arc<str>>,
+    ) -> Result<(), Refusal> {
+        let Some(conn) = self.conn(key) else { return Ok(()) };
+        let dialect = conn.variant.dialect;
+        let rules = self.shared.rules(dialect);
+        let joined = conn.member_of(place).map(|j| j.channel);
+        let joins = match (dialect, speech.manner) {
+            (Dialect::Nexus, Manner::Broadcast) if joined.is_none() => return Err(NOT_A_MEMBER),
+            (Dialect::Nexus, Manner::Talk) => true,
+            // In production one speaks where one is (ruling G7).
+            (Dialect::Gator, _) if joined.is_none() && rules.require_auth => return Err(NOT_IN_CONVERSATION),
+            _ => false,
+        };
+        let op = Op::Publish {
+            text: speech.text.as_ref().into(),
+            detail: detail_of(dialect, speech),
+            member: joined.is_some(),
+            echo: echo_of(dialect),
+            confirm: dialect == Dialect::Nexus,
+        };
+        let unlimited = rules.window.limit == 0;
+        match joined {
+            // The usual way: nothing to wait for.
+            Some(channel) if unlimited && speech.persona.is_none() => {
+                self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
+            }
+            _ => {
+                let Some(name) = self.channel_name(key, place) else { return Ok(()) };
+                if unlimited && !joins && speech.persona.is_none() {
+                    self.ask_named(key, name, op, tag);
+                    return Ok(());
+                }
+                let mut steps = Vec::with_capacity(4);
+                if joins && joined.is_none() {
+                    steps.push(Step::Join(standing(place, &name, tag.clone())));
+                }
+                let room = name.id.clone();
+                steps.push(Step::Send { name, op: Box::new(op), tag: tag.clone() });
+                if let Some(persona) = speech.persona {
+                    let text = speech.text.as_ref().into();
+                    steps.push(Step::AskPersona { persona: persona.into(), room, text });
+                }
+                if !unlimited {
+                    let else_skip = steps.len();
+                    steps.insert(0, Step::Grant { else_skip, tag });
+                }
+                self.plan(key, steps);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn request_direct(&mut self, key: ConnKey, to: &str, speech: &Speech<'_>, tag: Option<Arc<str>>) {
+        let Some(conn) = self.conn(key) else { return };
+        let dialect = conn.variant.dialect;
+        let unlimited = self.shared.rules(dialect).window.limit == 0;
+        let Some(name) = self.channel_name(key, Address::Chat(to)) else { return };
+        let op = Op::SendDirect {
+            text: speech.text.as_ref().into(),
+            detail: detail_of(dialect, speech),
+            echo: dialect == Dialect::Sge,
+        };
+        if unlimited {
+            return self.ask_named(key, name, op, tag);
+        }
+        let send = Step::Send { name, op: Box::new(op), tag: tag.clone() };
+        self.plan(key, [Step::Grant { else_skip: 1, tag }, send]);
+    }
+
+    /// What an administrator ordered (ruling A11).
+    pub(super) fn administer(&mut self, key: ConnKey, order: Order<'_>) -> Result<(), Refusal> {
+        let realm = self.shared.rules(Dialect::Aegisx).realm;
+        let said = |json: &str| Event::Custom { dialect: Dialect::Aegisx, json: json.into() };
+        let all = |tenant: Option<Arc<str>>, event| Op::AnnounceAll { realm, tenant, event };
+        let here = usize::from(self.index);
+        match order {
+            Order::Stats => self.plan(key, [Step::Gather(Gathering::Stats)]),
+            Order::Broadcast { message } => self.ask(key, here, Target::Shard, all(None, said(message)), None),
+            Order::BroadcastTenant { tenant, message } => {
+                self.ask(key, here, Target::Shard, all(Some(tenant.into()), said(message)), None);
+            }
+            Order::Notify { tenant, user, notification } => {
+                let event = said(&format!("{{\"type\":\"notification\",\"data\":{notification}}}"));
+                let (tenant, id) = (tenant.into(), user.into());
+                let name = ChannelName { realm, tenant, kind: Kind::User, id };
+                self.ask_named(key, name, Op::Announce { event, except: Except::Nobody }, None);
+            }
+            Order::Disconnect { connection } => {
+                let no_id = || Refusal::new(Code::InvalidField, "Field \"connectionId\" must be a connection's id");
+                let connection = Uuid::try_parse(connection).map_err(|_| no_id())?;
+                for home in 0..self.shared.shards {
+                    self.ask(key, home, Target::Shard, Op::Disconnect { connection }, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// In open mode somebody without a credential takes a name.
+    pub(super) fn become_named(&mut self, key: ConnKey, name: &str) {
+        let taken = name.starts_with(Principal::GUEST_PREFIX);
+        if name.is_empty() || name.len() > crate::dialect::MAX_NAME_BYTES || taken {
+            return;
+        }
+        let realm = self.shared.rules(Dialect::Sge).realm;
+        self.become_user(key, Arc::new(Principal::named(name, realm)), true);
+    }
+}
+
+/// One of the conversation by speaking in it (ruling N2).
+fn standing(place: Address<'_>, name: &ChannelName, tag: Option<Arc<str>>) -> Joining {
+    Joining {
+        manner: JoinManner::Standing,
+        // Who may not be in it does not speak in it either.
+        else_skip: 1,
+        tag,
+        ..super::deliver::quietly(Kind::Room, name.id.clone(), place.wording())
+    }
+}
+
+fn echo_of(dialect: Dialect) -> Echo {
+    match dialect {
+        Dialect::Aegisx => Echo::Never,
+        Dialect::Gator | Dialect::Sge => Echo::Always,
+        _ => Echo::Member,
+    }
+}
+
+/// What a message has besides its text; nothing for most.
+fn detail_of(dialect: Dialect, speech: &Speech<'_>) -> Option<Box<Detail>> {
+    let plain = speech.manner == Manner::Talk && speech.mentions.is_empty() && speech.verbatim.is_none();
+    let detail = || Detail {
+        manner: speech.manner,
+        verbatim: speech.verbatim.clone().map(|json| Verbatim { dialect, json }),
+        mentions: speech.mentions.iter().map(|m| Arc::from(*m)).collect(),
+    };
+    (!plain).then(|| Box::new(detail()))
+}
