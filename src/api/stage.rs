@@ -95,7 +95,7 @@ impl Backend for Stage {
         Ok(vec![reply])
     }
 
-    /// `USER`, `TENANT/USER`, and a role or permission behind `+`; `bad` is none.
+    /// `USER`, `TENANT/USER`, and a role or permission behind `+`; `svc` is a service, `bad` is none.
     fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
         if token == "bad" {
             return Err(Refusal::new(Code::Unauthenticated, "Invalid token"));
@@ -107,6 +107,7 @@ impl Backend for Stage {
             roles: vec![grant.into()],
             permissions: Some(vec![grant.into()]),
             verified: true,
+            service: user == "svc",
             ..Principal::named(user, self.site.realms[dialect.index()])
         }))
     }
