@@ -139,8 +139,9 @@ impl Policy {
                 asker.with_credential(asker.user().is_some())
             }
             Action::As { user, scope } => {
-                let service = asker.who.is_some_and(|who| who.verified && who.may(scope));
-                asker.with_credential(asker.user().is_some_and(|own| own == user) || service)
+                let may = |who: &Principal| asker.is_admin() || (who.is_service() && who.may(scope));
+                let for_others = asker.who.is_some_and(|who| who.verified && may(who));
+                asker.with_credential(asker.user() == Some(user) || for_others)
             }
             Action::Notify => self.notify(asker),
             Action::Administer => self.administer(asker),

@@ -29,6 +29,7 @@ const SENT: Answers = &[
     (400, "The body is no JSON object"),
     (401, "A credential is needed or not valid"),
     (403, "Only by administrators"),
+    (413, "The body is too large"),
     (422, "A field or the name of a channel is wrong"),
 ];
 const MESSAGE: Schema = Schema { name: "AnyMessage", make: message_schema };

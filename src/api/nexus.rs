@@ -33,7 +33,9 @@ const SENT: Answers = &[
     (400, "The body is no JSON object"),
     (401, "A credential is needed or not valid"),
     (403, "Not by this caller"),
+    (413, "The body is too large"),
     (422, "A field is wrong"),
+    (503, "The user is away and no more can be kept"),
 ];
 
 /// Every operation.

@@ -37,24 +37,37 @@ pub enum Call {
     Notify,
 }
 
-const DONE: Answers = &[
-    (200, "Done"),
-    (400, "The body or a field of it is wrong"),
-    (401, "A credential is needed or not valid"),
+const NEEDED: (u16, &str) = (401, "A credential is needed or not valid");
+const WRONG: (u16, &str) = (400, "The body, or a field or name in the path, is wrong");
+const TOO_LARGE: (u16, &str) = (413, "The body is too large");
+const DONE: Answers = &[(200, "Done"), WRONG, NEEDED, (403, "Not by this caller"), TOO_LARGE];
+const TOLD: Answers = &[
+    (200, "On its way; delivered says to how many, or whether at all, and is null where nobody counts"),
+    WRONG,
+    NEEDED,
     (403, "Not by this caller"),
+    TOO_LARGE,
+    (503, "The user is away and no more can be kept"),
 ];
-const ROSTER: Answers = &[
+const ROSTER: Answers =
+    &[(200, "The roster, as it is now"), NEEDED, (403, "A tenant's own credential has no roster")];
+const ROSTER_CHANGED: Answers = &[
     (200, "The roster, as it is now"),
-    (400, "The body or a field of it is wrong"),
-    (401, "A credential is needed or not valid"),
+    WRONG,
+    NEEDED,
+    (403, "A tenant's own credential has no roster"),
     (409, "The roster is full"),
+    TOO_LARGE,
 ];
 const SHOWN: Answers = &[
     (200, "What is known"),
-    (401, "A credential is needed or not valid"),
+    WRONG,
+    NEEDED,
     (403, "Not for this caller"),
     (404, "Nothing is known of that user"),
 ];
+const HISTORY: Answers =
+    &[(200, "What is known, or an empty list"), WRONG, NEEDED, (403, "Not for this caller")];
 
 /// Every operation.
 pub const ROUTES: &[Route] = &[
@@ -67,7 +80,7 @@ pub const ROUTES: &[Route] = &[
     Route::get(
         "/xmpp/presence",
         "SGE: how those are who are online (SGE-17). Names 1000 of each shard at most; x-total-count has how many are",
-        &[(200, "By user"), (401, "A credential is needed or not valid")],
+        &[(200, "By user"), NEEDED],
         Endpoint::Sge(Call::Presences),
     ),
     Route::get(
@@ -86,7 +99,7 @@ pub const ROUTES: &[Route] = &[
     Route::get(
         "/xmpp/presence/{user_id}/history",
         "SGE: how one user has been, the newest first (SGE-48)",
-        SHOWN,
+        HISTORY,
         Endpoint::Sge(Call::PresenceHistory),
     ),
     Route::get("/xmpp/roster", "SGE: one's contacts (SGE-38)", ROSTER, Endpoint::Sge(Call::Roster)),
@@ -94,27 +107,27 @@ pub const ROUTES: &[Route] = &[
         "/xmpp/roster",
         "SGE: enter a contact, or change what is said of it",
         Schema { name: "Contact", make: contact_schema },
-        ROSTER,
+        ROSTER_CHANGED,
         Endpoint::Sge(Call::SetContact),
     ),
     Route::delete(
         "/xmpp/roster/{user_id}",
         "SGE: strike a contact off",
-        ROSTER,
+        ROSTER_CHANGED,
         Endpoint::Sge(Call::RemoveContact),
     ),
     Route::post(
         "/ws/broadcast/{channel}",
         "SGE: tell those in a channel; the channel system has everybody (SGE-33)",
         Schema { name: "Notice", make: notice_schema },
-        DONE,
+        TOLD,
         Endpoint::Sge(Call::Broadcast),
     ),
     Route::post(
         "/ws/notify/{user_id}",
         "SGE: tell one user, now or when it comes (SGE-34)",
         Schema { name: "Notice", make: notice_schema },
-        DONE,
+        TOLD,
         Endpoint::Sge(Call::Notify),
     ),
 ];

@@ -95,8 +95,8 @@ impl Backend for Stage {
         Ok(vec![reply])
     }
 
-    /// `USER`, `TENANT/USER`, and a role or permission behind `+`; `bad` is none.
-    fn identify(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
+    /// `USER`, `TENANT/USER`, and a role or permission behind `+`; `svc` is a service, `bad` is none.
+    fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
         if token == "bad" {
             return Err(Refusal::new(Code::Unauthenticated, "Invalid token"));
         }
@@ -107,8 +107,8 @@ impl Backend for Stage {
             roles: vec![grant.into()],
             permissions: Some(vec![grant.into()]),
             verified: true,
-            // Whichever dialect's credentials they are.
-            ..Principal::named(user, RealmId(9))
+            service: user == "svc",
+            ..Principal::named(user, self.site.realms[dialect.index()])
         }))
     }
 
