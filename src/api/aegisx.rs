@@ -92,7 +92,13 @@ pub async fn handle(call: Call, asked: &Asked<'_>, backend: &impl Backend, site:
         }
         Call::Channel => {
             let name = channel(&visit, visit.var("channel")?)?;
-            announce(&visit, name, frame(json_field(&visit, "message")?)).await?;
+            let event = frame(json_field(&visit, "message")?);
+            if let Some(all) = all_types(&name) {
+                // Who listens to every type and to this one hears it once (ruling A5).
+                let except = Except::Listeners(name.id.clone());
+                visit.ask(all, Op::Announce { event: event.clone(), except }).await?;
+            }
+            announce(&visit, name, event).await?;
         }
     }
     let now = UNIX_EPOCH + Duration::from_millis(visit.backend.now_ms());
@@ -115,6 +121,12 @@ fn json_field<'a>(visit: &Visit<'a, impl Backend>, name: &'static str) -> Result
     visit.read(|_| Ok(()))?;
     let json = raw::member(visit.body(), name);
     json.ok_or_else(|| Fault::field(visit.wrong(), name, "given, as any JSON"))
+}
+
+/// Where those listen who want every type of a user's notifications, if that is a channel of one type.
+fn all_types(name: &ChannelName) -> Option<ChannelName> {
+    let (of, kind) = name.id.strip_prefix("notifications:")?.rsplit_once(':')?;
+    (kind != "all").then(|| ChannelName { id: format!("notifications:{of}:all").into(), ..name.clone() })
 }
 
 /// The channel of that name: of the tenant that the name says, or, where public channels are shared, of all.

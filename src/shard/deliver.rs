@@ -114,6 +114,9 @@ impl<N: Notify> Core<N> {
                 Except::Nobody => false,
                 Except::Connection(key) => *key == conn.key,
                 Except::User(user) => conn.who.as_ref().is_some_and(|who| who.user == *user),
+                Except::Listeners(topic) => {
+                    conn.rooms.iter().any(|j| j.kind == Kind::Topic && j.name == *topic && !j.leaving)
+                }
             };
             if left_out || conn.deaf.contains(feed) {
                 continue;
