@@ -1,3 +1,5 @@
+//! The matrix: every action, of everybody, under every kind of rule, in every word; and the traps of names.
+
 use super::Action::{
     Acknowledge, Administer, As, Custom, Direct, Free, Leave, List, Notify, On, Own, Presence,
 };
@@ -13,15 +15,10 @@ use crate::model::{Glob, RealmId};
 
 fn principal(user: &str, verified: bool, roles: &[&str], permissions: &[&str]) -> Principal {
     Principal {
-        realm: RealmId(0),
-        tenant: "default".into(),
-        user: user.into(),
-        username: None,
         roles: roles.iter().map(ToString::to_string).collect(),
         permissions: Some(permissions.iter().map(ToString::to_string).collect()),
         verified,
-        expires: None,
-        service: false,
+        ..Principal::named(user, RealmId(0))
     }
 }
 
@@ -49,8 +46,8 @@ fn cast() -> Vec<(Option<Principal>, bool, bool)> {
         principal("boss", false, &[], &[]),
         principal("o", true, &["user"], &[]),
         principal("m", true, &[], &["create_room"]),
-        principal("p", true, &[], &["publish"]),
-        principal("e", true, &[], &["presence"]),
+        Principal { service: true, ..principal("p", true, &[], &["publish"]) },
+        Principal { service: true, ..principal("e", true, &[], &["presence"]) },
         tenant,
         principal("a", true, &["admin"], &[]),
     ];
@@ -325,10 +322,15 @@ fn whose_inbox_is_whose() {
 }
 
 #[test]
-fn a_name_without_credential_speaks_for_itself_and_never_for_others() {
-    let name = principal("boss", false, &["admin"], &["publish"]);
-    let ask = |user| policy("", true).admit(As { user, scope: "publish" }, &asker(Some(&name), Dialect::Sge));
-    assert_eq!((ask("boss"), ask("other")), (Ok(()), Err(FORBIDDEN)));
+fn only_administrators_and_services_speak_for_others() {
+    let ask =
+        |who: &Principal, user| policy("", true).admit(As { user, scope: "publish" }, &asker(Some(who), Sge));
+    let unproven = principal("boss", false, &["admin"], &["publish"]);
+    let user = principal("boss", true, &["user"], &["publish", "admin"]);
+    let service = Principal { service: true, ..user.clone() };
+    for (who, others) in [(&unproven, Err(FORBIDDEN)), (&user, Err(FORBIDDEN)), (&service, Ok(()))] {
+        assert_eq!((ask(who, "boss"), ask(who, "other")), (Ok(()), others));
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@
 //! | lists, leaving, messages of extensions | everybody that 1. leaves |
 //! | direct messages, acknowledgements, one's own roster, notifications and receipts | users |
 //! | one's own presence | users; a guest's is ignored later |
-//! | speaking or showing oneself as user U | U; those whose credential has the role `admin` or the permission that it takes |
+//! | speaking or showing oneself as user U | U; the role `admin`; services whose key has the scope that it takes |
 //! | notifying users and channels | the role `admin`; the permission `publish` or `admin`; in open mode whoever is known or at the machine itself |
 //! | administering | the role or permission `admin`; in open mode whoever is at the machine itself |
 //!

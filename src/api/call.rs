@@ -27,19 +27,21 @@ pub trait Backend {
     /// # Errors
     /// When one shard does not answer in time.
     fn ask_all(&self, op: Op, who: Who) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
-    /// Checks a token.
+    /// Who bears a token, in the dialect's realm.
     ///
     /// # Errors
     /// The token is no valid credential.
     fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal>;
-    /// A new id.
+    /// Whether the server lets nobody in any more.
+    fn is_draining(&self) -> bool;
+    /// A new id, of random bits.
     fn message_id(&self) -> MessageId;
     /// The wall clock, in milliseconds since 1970.
     fn now_ms(&self) -> u64;
-    /// Whether the server lets nobody in any more.
-    fn is_draining(&self) -> bool;
-    /// The wall clock, in seconds since 1970.
-    fn unix_secs(&self) -> u64;
+    /// The same, in whole seconds.
+    fn unix_secs(&self) -> u64 {
+        self.now_ms() / 1000
+    }
 }
 
 /// What is the same for every request.
@@ -48,11 +50,11 @@ pub struct Site {
     pub registry: Registry,
     /// Who may do what.
     pub access: Policy,
-    /// Nobody without a credential is answered where one is demanded.
+    /// By [`Dialect::index`]: whether nobody without a credential is answered.
     pub require_auth: [bool; Dialect::ALL.len()],
-    /// By [`Dialect::index`].
+    /// By [`Dialect::index`]: where its users and channels are.
     pub realms: [RealmId; Dialect::ALL.len()],
-    /// AegisX: each tenant has public channels of its own.
+    /// Whether each AegisX tenant has public channels of its own (ruling A10).
     pub public_per_tenant: bool,
     /// Bytes of a request body; a longer one is answered with 413.
     pub max_body_bytes: usize,
@@ -72,8 +74,19 @@ pub struct Asked<'a> {
     /// Whether the request came from this machine itself: no proxy's and no web page's.
     pub local: bool,
     pub body: &'a [u8],
-    /// What the path's last, variable segment says.
-    pub name: Option<String>,
+    /// What the path's variable segments say.
+    pub vars: Vars,
+}
+
+/// The variable segments of a path by their names in the table of routes, decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vars(pub(super) Vec<(&'static str, String)>);
+
+impl Vars {
+    /// The segment of that name; empty when the route has none.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
 }
 
 impl Asked<'_> {
@@ -112,19 +125,4 @@ const INVALID_KEY: Refusal = Refusal::new(Code::Unauthenticated, "Invalid API ke
 fn bearer(header: &HeaderValue) -> Option<&str> {
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The realm of a request's channels, in the tenant of who asks.
-pub fn tenant_of(who: Option<&Arc<Principal>>) -> Arc<str> {
-    who.map_or_else(|| Principal::DEFAULT_TENANT.into(), |p| p.tenant.clone())
-}
-
-/// A name in a realm, as who asks means it.
-pub fn channel(
-    realm: RealmId,
-    kind: crate::model::Kind,
-    id: &str,
-    who: Option<&Arc<Principal>>,
-) -> ChannelName {
-    ChannelName { realm, tenant: tenant_of(who), kind, id: id.into() }
 }

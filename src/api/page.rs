@@ -1,7 +1,7 @@
 //! What a browser sees at `/`: what runs here, and how to talk to it.
 
 use super::call::Site;
-use super::routes::ROUTES;
+use super::routes;
 use crate::telemetry::process;
 
 // `color-scheme` also makes scroll bars dark where the page is.
@@ -33,8 +33,7 @@ pub fn render(site: &Site) -> String {
     ];
     let figures: String =
         figures.iter().map(|(name, n)| format!("<tr><td>{name}</td><td class=n>{n}</td></tr>")).collect();
-    let routes: String = ROUTES
-        .iter()
+    let routes: String = routes::all()
         .map(|r| format!("<tr><td><code>{} {}</code></td><td>{}</td></tr>", r.method, r.path, r.summary))
         .collect();
     format!(

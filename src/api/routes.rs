@@ -1,11 +1,11 @@
-//! The table of routes. One line each: what it is called, what it does, what it answers.
+//! The routes: what each is called, what it does, what it answers. Each dialect has a table of its own.
 
 use hyper::{Method, Response, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::call::{Asked, Backend, Site};
-use super::{openapi, page, tusk};
-use crate::model::{Code, Op, Refusal};
+use super::call::{Asked, Backend, Site, Vars};
+use super::{aegisx, nexus, openapi, page, sge, tusk};
+use crate::model::Op;
 use crate::net::{Body, respond};
 use crate::telemetry::prometheus;
 
@@ -13,12 +13,21 @@ use crate::telemetry::prometheus;
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     pub method: &'static str,
-    /// `{name}` stands for one segment.
+    /// `{name}` stands for one segment, which handlers find by that name.
     pub path: &'static str,
     pub summary: &'static str,
+    /// The body it takes, if it takes one.
+    pub body: Option<Schema>,
     /// Status codes it answers with, and what they mean.
     pub answers: &'static [(u16, &'static str)],
     pub action: Endpoint,
+}
+
+/// The schema of a body, for the OpenAPI document.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    pub name: &'static str,
+    pub make: fn() -> Value,
 }
 
 /// What a route does. The compiler asks for a handler of each.
@@ -29,104 +38,69 @@ pub enum Endpoint {
     Metrics,
     OpenApi,
     Page,
-    TuskHealth,
-    TuskStats,
-    TuskRooms,
-    TuskRoom,
-    TuskCreateRoom,
+    Sge(sge::Call),
+    Nexus(nexus::Call),
+    Aegisx(aegisx::Call),
+    Tusk(tusk::Call),
 }
 
-/// Every operation.
-pub const ROUTES: &[Route] = &[
-    Route {
-        method: "GET",
-        path: "/healthz",
-        summary: "The process runs",
-        answers: &[(200, "It does")],
-        action: Endpoint::Healthz,
-    },
-    Route {
-        method: "GET",
-        path: "/readyz",
-        summary: "Messages can be delivered: a probe went round every shard",
-        answers: &[(200, "It did"), (503, "A shard did not answer, or the server is draining")],
-        action: Endpoint::Readyz,
-    },
-    Route {
-        method: "GET",
-        path: "/metrics",
-        summary: "Figures for Prometheus",
-        answers: &[(200, "Text exposition")],
-        action: Endpoint::Metrics,
-    },
-    Route {
-        method: "GET",
-        path: "/openapi.json",
-        summary: "Every operation, for programs",
-        answers: &[(200, "OpenAPI 3.1")],
-        action: Endpoint::OpenApi,
-    },
-    Route {
-        method: "GET",
-        path: "/",
-        summary: "A page for people",
-        answers: &[(200, "HTML")],
-        action: Endpoint::Page,
-    },
-    Route {
-        method: "GET",
-        path: "/health",
-        summary: "Tusk: health in five figures (TUS-66)",
-        answers: &[(200, "Health")],
-        action: Endpoint::TuskHealth,
-    },
-    Route {
-        method: "GET",
-        path: "/stats",
-        summary: "Tusk: statistics in six figures (TUS-65)",
-        answers: &[(200, "Statistics")],
-        action: Endpoint::TuskStats,
-    },
-    Route {
-        method: "GET",
-        path: "/rooms",
-        summary: "Tusk: the public rooms",
-        answers: &[(200, "Rooms"), (401, "A credential is needed or not valid")],
-        action: Endpoint::TuskRooms,
-    },
-    Route {
-        method: "POST",
-        path: "/rooms",
-        summary: "Tusk: create a room that stays (TUS-24); for administrators and the permission create_room",
-        answers: &[
-            (201, "Created"),
-            (400, "The body is no JSON object"),
-            (401, "A credential is needed or not valid"),
-            (403, "The permission is missing"),
-            (409, "The room exists; nothing was changed"),
-            (413, "The body is too large"),
-            (422, "A field is wrong"),
-        ],
-        action: Endpoint::TuskCreateRoom,
-    },
-    Route {
-        method: "GET",
-        path: "/rooms/{name}",
-        summary: "Tusk: one room (TUS-30)",
-        answers: &[
-            (200, "The room"),
-            (401, "A credential is needed or not valid"),
-            (404, "There is none to be seen"),
-        ],
-        action: Endpoint::TuskRoom,
-    },
+/// Status codes and what they mean.
+pub type Answers = &'static [(u16, &'static str)];
+
+impl Route {
+    pub const fn get(path: &'static str, summary: &'static str, answers: Answers, action: Endpoint) -> Self {
+        Self { method: "GET", path, summary, body: None, answers, action }
+    }
+
+    pub const fn delete(
+        path: &'static str,
+        summary: &'static str,
+        answers: Answers,
+        action: Endpoint,
+    ) -> Self {
+        Self { method: "DELETE", ..Self::get(path, summary, answers, action) }
+    }
+
+    pub const fn post(
+        path: &'static str,
+        summary: &'static str,
+        body: Schema,
+        answers: Answers,
+        action: Endpoint,
+    ) -> Self {
+        Self { method: "POST", body: Some(body), ..Self::get(path, summary, answers, action) }
+    }
+
+    /// The names of its variable segments.
+    pub fn vars(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(var)
+    }
+}
+
+/// What is no dialect's.
+const GENERAL: &[Route] = &[
+    Route::get("/healthz", "The process runs", &[(200, "It does")], Endpoint::Healthz),
+    Route::get(
+        "/readyz",
+        "Messages can be delivered: a probe went round every shard",
+        &[(200, "It did"), (503, "A shard did not answer, or the server is draining")],
+        Endpoint::Readyz,
+    ),
+    Route::get("/metrics", "Figures for Prometheus", &[(200, "Text exposition")], Endpoint::Metrics),
+    Route::get("/openapi.json", "Every operation, for programs", &[(200, "OpenAPI 3.1")], Endpoint::OpenApi),
+    Route::get("/", "A page for people", &[(200, "HTML")], Endpoint::Page),
 ];
+
+/// Every operation.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    [GENERAL, sge::ROUTES, nexus::ROUTES, aegisx::ROUTES, tusk::ROUTES].into_iter().flatten()
+}
 
 /// What a path and method lead to.
 #[derive(Debug)]
 pub enum Found {
-    /// The route, and what its variable segment says.
-    Route(&'static Route, Option<String>),
+    /// The route, and what its variable segments say.
+    Route(&'static Route, Vars),
     /// The path exists with other methods.
     OtherMethods(String),
     Nothing,
@@ -136,10 +110,10 @@ pub enum Found {
 pub fn find(method: &Method, path: &str) -> Found {
     let wanted = if method == Method::HEAD { "GET" } else { method.as_str() };
     let mut others = Vec::new();
-    for route in ROUTES {
-        let Some(name) = matches(route.path, path) else { continue };
+    for route in all() {
+        let Some(vars) = matches(route.path, path) else { continue };
         if route.method == wanted {
-            return Found::Route(route, name);
+            return Found::Route(route, vars);
         }
         others.push(route.method);
     }
@@ -149,29 +123,44 @@ pub fn find(method: &Method, path: &str) -> Found {
     }
 }
 
-/// `Some(None)`: the same; `Some(Some(x))`: the same but for the variable segment, which is x.
-fn matches(pattern: &str, path: &str) -> Option<Option<String>> {
-    let Some(prefix) = pattern.strip_suffix("{name}") else { return (pattern == path).then_some(None) };
-    let segment = path.strip_prefix(prefix).filter(|s| !s.is_empty() && !s.contains('/'))?;
-    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
-    Some(Some(decoded.into_owned()))
+/// The name in `{name}`.
+fn var(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// What the variable segments say when the others are the same. None of them is empty; `%2F` within one is a
+/// character like others.
+fn matches(pattern: &'static str, path: &str) -> Option<Vars> {
+    let mut vars = Vec::new();
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        let segment = segments.next()?;
+        match var(expected) {
+            None if segment == expected => {}
+            Some(name) if !segment.is_empty() => {
+                let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
+                vars.push((name, decoded.into_owned()));
+            }
+            _ => return None,
+        }
+    }
+    segments.next().is_none().then_some(Vars(vars))
 }
 
 /// Carries out a route.
 pub async fn handle(route: &Route, asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Response<Body> {
-    let outcome = match route.action {
+    let answer = match route.action {
         Endpoint::Healthz => Ok(respond(StatusCode::OK, "ok\n")),
         Endpoint::Readyz => Ok(readyz(backend).await),
         Endpoint::Metrics => Ok(metrics(site)),
         Endpoint::OpenApi => Ok(json_response(StatusCode::OK, &openapi::document())),
         Endpoint::Page => Ok(html(page::render(site))),
-        Endpoint::TuskHealth => Ok(json_response(StatusCode::OK, &tusk::health(site, backend))),
-        Endpoint::TuskStats => Ok(json_response(StatusCode::OK, &tusk::stats(site))),
-        Endpoint::TuskRooms => tusk::rooms(asked, backend, site).await,
-        Endpoint::TuskRoom => tusk::room(asked, backend, site).await,
-        Endpoint::TuskCreateRoom => tusk::create_room(asked, backend, site).await,
+        Endpoint::Sge(call) => sge::handle(call, asked, backend, site).await,
+        Endpoint::Nexus(call) => nexus::handle(call, asked, backend, site).await,
+        Endpoint::Aegisx(call) => aegisx::handle(call, asked, backend, site).await,
+        Endpoint::Tusk(call) => tusk::handle(call, asked, backend, site).await,
     };
-    outcome.unwrap_or_else(|refusal| refused(&refusal))
+    answer.unwrap_or_else(|fault| fault.response())
 }
 
 async fn readyz(backend: &impl Backend) -> Response<Body> {
@@ -206,43 +195,69 @@ pub fn json_response(status: StatusCode, value: &Value) -> Response<Body> {
     response
 }
 
-/// The JSON form of a refusal, with the status of its code.
-pub fn refused(refusal: &Refusal) -> Response<Body> {
-    let status = StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = json_response(status, &json!({ "error": refusal.text, "code": refusal.code.name() }));
-    if refusal.code == Code::Unauthenticated {
-        let bearer = header::HeaderValue::from_static("Bearer");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::fault::Fault;
+    use crate::model::{Code, Refusal};
 
     #[test]
     fn paths_lead_to_their_routes() {
-        let action = |method: Method, path: &str| match find(&method, path) {
-            Found::Route(route, name) => Some((route.action, name)),
+        let leads = |method: Method, path: &str| match find(&method, path) {
+            Found::Route(route, vars) => Some((route.action, vars.0)),
             _ => None,
         };
-        assert_eq!(action(Method::GET, "/rooms"), Some((Endpoint::TuskRooms, None)));
-        assert_eq!(action(Method::POST, "/rooms"), Some((Endpoint::TuskCreateRoom, None)));
-        assert_eq!(action(Method::HEAD, "/healthz"), Some((Endpoint::Healthz, None)));
-        assert_eq!(action(Method::GET, "/rooms/a%20b"), Some((Endpoint::TuskRoom, Some("a b".into()))));
-        for path in ["/rooms/", "/rooms/a/b", "/rooms/%ff", "/no/such", ""] {
+        let none = Vec::new;
+        assert_eq!(leads(Method::GET, "/rooms"), Some((Endpoint::Tusk(tusk::Call::Rooms), none())));
+        assert_eq!(leads(Method::POST, "/rooms"), Some((Endpoint::Tusk(tusk::Call::CreateRoom), none())));
+        assert_eq!(leads(Method::HEAD, "/healthz"), Some((Endpoint::Healthz, none())));
+        assert_eq!(leads(Method::GET, "/"), Some((Endpoint::Page, none())));
+        let room = Endpoint::Tusk(tusk::Call::Room);
+        assert_eq!(leads(Method::GET, "/rooms/a%20b"), Some((room, vec![("name", "a b".into())])));
+        assert_eq!(leads(Method::GET, "/rooms/a%2Fb"), Some((room, vec![("name", "a/b".into())])));
+        let history = Endpoint::Sge(sge::Call::PresenceHistory);
+        let vars = vec![("user_id", "u".into())];
+        assert_eq!(leads(Method::GET, "/xmpp/presence/u/history"), Some((history, vars)));
+        let notify = Endpoint::Aegisx(aegisx::Call::Notify);
+        let vars = vec![("tenant", "t:1".into()), ("user", "é".into())];
+        assert_eq!(leads(Method::POST, "/api/admin/tenants/t%3A1/users/%C3%A9/notify"), Some((notify, vars)));
+        for path in ["/rooms/", "/rooms/a/b", "/rooms/%ff", "/no/such", "", "rooms", "/rooms//", "//"] {
             assert!(matches!(find(&Method::GET, path), Found::Nothing), "{path}");
         }
-        let Found::OtherMethods(allowed) = find(&Method::DELETE, "/rooms") else { panic!() };
-        assert_eq!(allowed, "GET, POST");
+        for (method, path, allowed) in [
+            (Method::DELETE, "/rooms", "GET, POST"),
+            (Method::GET, "/xmpp/roster/u", "DELETE"),
+            (Method::GET, "/api/admin/tenants/t/broadcast", "POST"),
+        ] {
+            let Found::OtherMethods(others) = find(&method, path) else { panic!("{path}") };
+            assert_eq!(others, allowed);
+        }
     }
 
     #[test]
-    fn no_operation_stands_twice() {
-        let mut seen: Vec<_> = ROUTES.iter().map(|r| (r.method, r.path)).collect();
+    fn no_operation_stands_twice_and_no_variable_hides_a_word() {
+        let mut seen: Vec<_> = all().map(|r| (r.method, r.path)).collect();
         seen.sort_unstable();
+        let routes = seen.len();
         seen.dedup();
-        assert_eq!(seen.len(), ROUTES.len());
+        assert_eq!(seen.len(), routes);
+        for route in all().filter(|r| r.vars().next().is_none()) {
+            let method = Method::from_bytes(route.method.as_bytes()).expect("a method");
+            let Found::Route(found, _) = find(&method, route.path) else { panic!("{}", route.path) };
+            assert_eq!(found.action, route.action);
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_its_status_its_code_and_its_field() {
+        let fault = Fault::field(Code::InvalidField, "title", "a string");
+        let response = fault.response();
+        assert_eq!(response.status(), 422);
+        assert!(response.headers().get(header::WWW_AUTHENTICATE).is_none());
+        let who = Fault::from(Refusal::new(Code::Unauthenticated, "Authentication required")).response();
+        assert_eq!(
+            (who.status().as_u16(), &who.headers()[header::WWW_AUTHENTICATE]),
+            (401, &"Bearer".parse().expect("a value"))
+        );
     }
 }

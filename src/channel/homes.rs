@@ -12,7 +12,7 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MemberCount, MessageId, Op,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op,
     Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
@@ -38,7 +38,7 @@ pub struct Homes {
     users_of: [usize; Dialect::ALL.len()],
     /// Users whose presence changed in this turn.
     untold: Vec<(u32, u16)>,
-    /// Absent users who are remembered, by when they went.
+    /// Absent users who are remembered, and conversations of which all are away, by when they went.
     away: BTreeMap<u64, u32>,
     /// How many times somebody went.
     went: u64,
@@ -150,8 +150,7 @@ impl Homes {
     /// What is asked of the whole shard.
     fn list(&self, op: &Op, origin: &Origin) -> Option<Reply> {
         match op {
-            // The shard itself sees to a connection's end.
-            Op::Probe | Op::Disconnect { .. } => Some(Reply::Done),
+            Op::Probe => Some(Reply::Done),
             Op::ListRooms { realm, tenant } => {
                 Some(Reply::Rooms(self.list_rooms(*realm, tenant, origin.principal.as_deref())))
             }
@@ -166,10 +165,6 @@ impl Homes {
                 let users: Vec<_> = wanted.iter().filter_map(known).collect();
                 Some(Reply::Users { total: users.len(), users })
             }
-            Op::CountMembers { realm, dialect, by_tenant } => {
-                let by_tenant = by_tenant.clone();
-                Some(Reply::Counts { channels: self.count(*realm, *dialect), by_tenant })
-            }
             _ => None,
         }
     }
@@ -178,16 +173,6 @@ impl Homes {
         let name = ChannelName { realm, tenant: tenant.clone(), kind: Kind::User, id: id.clone() };
         let user = self.names.get(&name).and_then(|at| self.user(*at))?;
         user.shown.is_known().then(|| user.shown.presence(&user.name.id))
-    }
-
-    fn count(&self, realm: RealmId, dialect: Dialect) -> Vec<MemberCount> {
-        let wanted = self.names.iter().filter(|(name, _)| name.realm == realm && name.kind != Kind::User);
-        let counted = wanted.filter_map(|(name, at)| {
-            let body = self.slots[*at as usize].channel.as_ref()?;
-            let connections = body.interest().of(dialect);
-            (connections > 0).then(|| MemberCount { kind: name.kind, id: name.id.clone(), connections })
-        });
-        counted.collect()
     }
 
     /// The channel that is meant; made when the verb is one that brings it into being.
@@ -287,8 +272,9 @@ impl Homes {
             Body::Topic(topic) => topic.realm(),
             Body::User(user) => user.name.realm,
         };
-        let limits = shared.realms.get(usize::from(realm.0)).copied().unwrap_or_default();
-        let ask = Ask { id, origin, now, limits: &limits };
+        let none = RealmLimits::default();
+        let limits = shared.realms.get(usize::from(realm.0)).unwrap_or(&none);
+        let ask = Ask { id, origin, now, limits };
         match body {
             Body::Room(room) => {
                 let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
@@ -296,8 +282,8 @@ impl Homes {
                 let over = room.is_over();
                 let next = timer(room.typing());
                 self.after(index, id.generation, before, moves, next);
+                self.remember(index);
                 if over {
-                    self.rooms -= 1;
                     self.remove(index);
                 }
             }
@@ -380,22 +366,23 @@ impl Homes {
 
     /// Notes who went last; who is there again takes no place among the absent.
     fn remember(&mut self, index: u32) {
-        let Some(user) = self.user(index) else { return };
-        match (user.has_device(), user.remembered) {
-            (true, Some(at)) => {
-                self.away.remove(&at);
-                if let Some(user) = self.user_mut(index) {
-                    user.remembered = None;
-                }
+        let (gone, remembered) = match self.slots[index as usize].channel.as_mut() {
+            Some(Body::User(user)) => {
+                (!user.has_device() && user.is_worth_remembering(), &mut user.remembered)
             }
-            (false, None) if user.is_worth_remembering() => {
+            Some(Body::Room(room)) => (room.is_waiting(), &mut room.remembered),
+            _ => return,
+        };
+        match (gone, *remembered) {
+            (true, None) => {
                 self.went += 1;
-                let at = self.went;
-                self.away.insert(at, index);
-                if let Some(user) = self.user_mut(index) {
-                    user.remembered = Some(at);
-                }
+                *remembered = Some(self.went);
+                self.away.insert(self.went, index);
                 self.forget_the_longest_gone();
+            }
+            (false, Some(at)) => {
+                *remembered = None;
+                self.away.remove(&at);
             }
             _ => {}
         }
@@ -405,9 +392,18 @@ impl Homes {
         let max = self.limits.known_users;
         while max != 0 && self.away.len() > max {
             let Some((_, index)) = self.away.pop_first() else { break };
-            let Some(user) = self.user_mut(index) else { continue };
-            user.remembered = None;
-            if user.is_over() {
+            let over = match self.slots[index as usize].channel.as_mut() {
+                Some(Body::User(user)) => {
+                    user.remembered = None;
+                    user.is_over()
+                }
+                Some(Body::Room(room)) => {
+                    room.remembered = None;
+                    room.is_waiting()
+                }
+                _ => false,
+            };
+            if over {
                 self.remove(index);
             }
         }
@@ -457,7 +453,9 @@ impl Homes {
             outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event);
         }
         match from {
-            Some(from) if !all => outlet.reply(from, None, Reply::TellRooms { event: Box::new(event) }),
+            Some(from @ ReplyTo::Connection(_)) if !all => {
+                outlet.reply(from, None, Reply::TellRooms { event: Box::new(event) });
+            }
             _ if all => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
             _ => {}
         }
@@ -510,7 +508,10 @@ impl Homes {
 
     fn remove(&mut self, index: u32) {
         let name = match self.slots[index as usize].channel.take() {
-            Some(Body::Room(room)) => room.into_name(),
+            Some(Body::Room(room)) => {
+                self.rooms -= 1;
+                room.into_name()
+            }
             Some(Body::Topic(topic)) => topic.into_name(),
             Some(Body::User(user)) => user.name,
             None => return,

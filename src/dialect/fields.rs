@@ -41,6 +41,11 @@ impl<'t, 'a> Fields<'t, 'a> {
         self.typed(name, "a string", Value::into_string)
     }
 
+    /// The string, if it is one: of a field that may be anything.
+    pub fn string(self, name: &str) -> Option<&'a str> {
+        self.get(name)?.into_string()
+    }
+
     /// `true` or `false`.
     pub fn flag(self, name: &str) -> Result<Option<bool>, Refusal> {
         self.typed(name, "true or false", |value| value.as_bool())
@@ -118,6 +123,10 @@ mod tests {
             for name in ["string", "yes", "zero", "list", "inner"] {
                 assert!(f.names(name).unwrap_err().text.starts_with("Field \""), "{name}");
             }
+            for name in ["yes", "zero", "real", "list", "inner", "null", "absent", "gone", "twice"] {
+                assert_eq!(f.string(name), None, "{name}");
+            }
+            assert_eq!((f.string("string"), f.string("empty")), (Some("s"), Some("")));
             assert!(f.has("string") && f.has("no") && !f.has("null") && !f.has("gone") && !f.has("absent"));
             for name in ["null", "absent", "gone"] {
                 assert!(f.text(name).unwrap().is_none() && f.flag(name).unwrap().is_none());

@@ -6,7 +6,7 @@ mod fields;
 pub mod gator;
 pub mod nexus;
 mod object;
-mod raw;
+pub(crate) mod raw;
 mod request;
 mod saying;
 mod scratch;
@@ -20,7 +20,7 @@ pub use request::{Heard, Order, Reader, Request, Speech};
 pub use saying::{About, Aside, Saying, Stats};
 pub use scratch::JsonScratch;
 
-use crate::model::{Code, Dialect, Event, Kind, Refusal};
+use crate::model::{Address, Code, Dialect, Event, Refusal};
 
 /// Bytes of a channel's name, a user's id or a room's password. Names are repeated in every frame, and
 /// 256 bytes are more than any document shows. Longer: refused, [`Code::TooLarge`].
@@ -111,14 +111,12 @@ pub const fn discriminator(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What `dialect` calls a channel, for figures shown to administrators.
-pub fn channel_name(dialect: Dialect, kind: Kind, id: &str) -> String {
-    match (dialect, kind) {
-        (Dialect::Aegisx, Kind::Room) => format!("public:{id}"),
-        (Dialect::Sge, Kind::Room) => format!("group:{id}"),
-        (_, Kind::Presence) => format!("presence:{id}"),
-        (_, Kind::User) => format!("user:{id}"),
-        (_, Kind::Room | Kind::Topic) => id.to_owned(),
+/// What a client of AegisX calls a channel, whole.
+pub fn aegisx_name(place: Address<'_>) -> String {
+    match place {
+        Address::Public(id) => format!("public:{id}"),
+        Address::Tenant(name) | Address::Notifications(name) => name.to_owned(),
+        other => other.channel().map_or_else(String::new, |(_, id)| id.to_owned()),
     }
 }
 
@@ -137,6 +135,11 @@ pub(crate) fn name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<Option<&'
         Some(name) if name.len() > MAX_NAME_BYTES => Err(too_long(field, name.len())),
         name => Ok(name),
     }
+}
+
+/// The same of a field that must be there.
+pub(crate) fn required_name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<&'a str, Refusal> {
+    name(message, field)?.ok_or_else(|| fields::must_be(field, "a non-empty string"))
 }
 
 /// The refusal of a field that is longer than [`MAX_NAME_BYTES`].
@@ -177,3 +180,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod words_tests;

@@ -1,37 +1,46 @@
-//! A member of a JSON object as it was written, byte for byte.
+//! Members of a JSON object as they were written, byte for byte.
 //!
 //! The text has been found to be JSON before: nothing is checked here, and nothing said of other text.
 
-/// The raw value of the last member of that name in the object that `json` is; `None`: there is none.
-pub(crate) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
-    let mut at = skip_space(json, 0) + 1;
-    let mut found = None;
-    loop {
-        at = skip_space(json, at);
-        if json.as_bytes().get(at) != Some(&b'"') {
-            return found;
+/// One member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member<'a> {
+    /// With its quotes and escapes.
+    pub key: &'a str,
+    pub value: &'a str,
+}
+
+impl Member<'_> {
+    /// Whether the key, its escapes undone, is that name.
+    pub fn is_named(&self, name: &str) -> bool {
+        match self.key.contains('\\') {
+            false => self.key.get(1..self.key.len().saturating_sub(1)) == Some(name),
+            true => serde_json::from_str::<String>(self.key).is_ok_and(|key| key == name),
         }
-        let key = &json[at..skip_value(json, at)];
-        at = skip_space(json, at + key.len());
-        // Behind the colon.
-        at = skip_space(json, at + 1);
-        let end = skip_value(json, at);
-        if is_named(key, name) {
-            found = json.get(at..end);
-        }
-        at = skip_space(json, end);
-        if json.as_bytes().get(at) != Some(&b',') {
-            return found;
-        }
-        at += 1;
     }
 }
 
-fn is_named(key: &str, name: &str) -> bool {
-    match key.contains('\\') {
-        false => key.get(1..key.len().saturating_sub(1)) == Some(name),
-        true => serde_json::from_str::<String>(key).is_ok_and(|key| key == name),
-    }
+/// The members of the object that `json` is, in their order.
+pub(crate) fn members(json: &str) -> impl Iterator<Item = Member<'_>> {
+    let mut at = skip_space(json, 0) + 1;
+    std::iter::from_fn(move || {
+        at = skip_space(json, at);
+        if json.as_bytes().get(at) != Some(&b'"') {
+            return None;
+        }
+        let key = json.get(at..skip_value(json, at))?;
+        // Behind the colon.
+        let start = skip_space(json, skip_space(json, at + key.len()) + 1);
+        let end = skip_value(json, start);
+        // Behind the comma, or else the closing brace, where no member begins.
+        at = skip_space(json, end) + 1;
+        json.get(start..end).map(|value| Member { key, value })
+    })
+}
+
+/// The raw value of the last member of that name in the object that `json` is; `None`: there is none.
+pub(crate) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    members(json).filter(|member| member.is_named(name)).last().map(|member| member.value)
 }
 
 fn skip_space(json: &str, mut at: usize) -> usize {
@@ -108,6 +117,15 @@ mod tests {
         for empty in ["{}", " { } ", "{\n}"] {
             assert_eq!(member(empty, "a"), None);
         }
+    }
+
+    #[test]
+    fn members_come_in_their_order_with_their_keys() {
+        let json = r#" { "a" : [1, 2] ,"\u0061":{"a":3},"b\"":"" } "#;
+        let found: Vec<_> = members(json).map(|member| (member.key, member.value)).collect();
+        assert_eq!(found, [(r#""a""#, "[1, 2]"), (r#""\u0061""#, r#"{"a":3}"#), (r#""b\"""#, r#""""#)]);
+        assert!(members(json).map(|member| member.is_named("a")).eq([true, true, false]));
+        assert!(members(json).any(|member| member.is_named("b\"")));
     }
 
     #[test]

@@ -57,4 +57,6 @@ pub enum Except {
     Connection(ConnKey),
     /// All connections of that user.
     User(Arc<str>),
+    /// Connections that are in the topic of that id: they hear it there (ruling A5).
+    Listeners(Arc<str>),
 }

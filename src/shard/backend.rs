@@ -54,7 +54,4 @@ impl Backend for Shard {
         self.shared.clock.now().unix_ms
     }
 
-    fn unix_secs(&self) -> u64 {
-        self.shared.clock.now().unix_secs()
-    }
 }

@@ -114,6 +114,9 @@ impl<N: Notify> Core<N> {
                 Except::Nobody => false,
                 Except::Connection(key) => *key == conn.key,
                 Except::User(user) => conn.who.as_ref().is_some_and(|who| who.user == *user),
+                Except::Listeners(topic) => {
+                    conn.rooms.iter().any(|j| j.kind == Kind::Topic && j.name == *topic && !j.leaving)
+                }
             };
             if left_out || conn.deaf.contains(feed) {
                 continue;
@@ -311,7 +314,9 @@ impl<N: Notify> Core<N> {
             conn.messages.give_back();
             skip(conn, joining.else_skip);
         }
-        self.refuse(key, About::Join, refusal, joining.tag.as_deref());
+        if joining.tell || joining.else_skip > 0 {
+            self.refuse(key, About::Join, refusal, joining.tag.as_deref());
+        }
         self.resumed.push(key);
     }
 

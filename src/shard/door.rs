@@ -1,5 +1,6 @@
 //! The way in: what a request on a listening socket becomes, a connection of a dialect or a REST answer.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -14,7 +15,7 @@ use super::entry::{Applicant, Entry};
 use super::event_loop::Shard;
 use crate::api::{self, Asked, Site};
 use crate::conn::Peer;
-use crate::model::{Code, Dialect, Refusal, Variant};
+use crate::model::{CloseReason, Code, ConnKey, Dialect, Refusal, Variant};
 use crate::net::{Answer, Body, Gate, HttpLimits, OriginPolicy, Turned, client_address, respond};
 use crate::telemetry::{StatusClass, UpgradeRefusal};
 use crate::ws::handshake;
@@ -45,12 +46,43 @@ pub struct Door {
     pub site: Site,
 }
 
-/// What an upgrade has been promised.
+/// What an upgrade has been promised: a place in the slab, and that its user's home knows it. Whoever sees the
+/// answer to the upgrade is reached by all that is said from then on.
 #[derive(Debug)]
 pub(super) struct Ticket {
+    shard: Rc<Shard>,
+    pub key: ConnKey,
     pub variant: Variant,
-    pub peer: Peer,
-    pub entry: Entry,
+    /// The socket was handed over; its reader sees to the connection's end.
+    pub taken: bool,
+}
+
+impl Drop for Ticket {
+    /// The client went before it had its answer.
+    fn drop(&mut self) {
+        if !self.taken
+            && let Ok(mut core) = self.shard.core.try_borrow_mut()
+        {
+            core.remove(self.key, CloseReason::ClientGone);
+        }
+    }
+}
+
+/// A connection that is to be.
+struct Admitted {
+    variant: Variant,
+    peer: Peer,
+    entry: Entry,
+}
+
+impl Admitted {
+    /// Opens it, and waits until it is ready to be spoken to.
+    async fn open(self, shard: Rc<Shard>) -> Ticket {
+        let key = shard.core.borrow_mut().open(self.variant, None, self.peer, self.entry);
+        let ticket = Ticket { shard, key, variant: self.variant, taken: false };
+        poll_fn(|cx| ticket.shard.core.borrow_mut().poll_ready(key, cx)).await;
+        ticket
+    }
 }
 
 impl Door {
@@ -85,7 +117,7 @@ pub(super) async fn handle(
     let address = client_address(peer, request.headers(), &shard.door.trusted_proxies);
     if handshake::asks_for_websocket(request.headers()) {
         return match upgrade(&shard, of, address, &request) {
-            Ok((response, ticket)) => Answer::Upgrade(response, ticket),
+            Ok((response, admitted)) => Answer::Upgrade(response, admitted.open(shard).await),
             Err((cause, response)) => {
                 shard.core.borrow().counters().upgrades_refused.of(cause).inc();
                 tracing::info!(ip = %address, status = response.status().as_u16(), "upgrade refused");
@@ -109,7 +141,7 @@ fn upgrade(
     of: Option<Dialect>,
     address: IpAddr,
     request: &Request<Incoming>,
-) -> Result<(Response<Body>, Ticket), Turn> {
+) -> Result<(Response<Body>, Admitted), Turn> {
     let headers = request.headers();
     let bad = |status, text: &str| (UpgradeRefusal::BadRequest, respond(status, format!("{text}\n")));
     let upgrade = handshake::check(request.method(), request.version(), headers).map_err(|refusal| {
@@ -168,7 +200,7 @@ fn upgrade(
         put(answer, header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     let variant = Variant { dialect: mount.dialect, deflate: deflate.is_some() };
-    Ok((response, Ticket { variant, peer: Peer { address, place: Some(place), holdings }, entry }))
+    Ok((response, Admitted { variant, peer: Peer { address, place: Some(place), holdings }, entry }))
 }
 
 fn put(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
@@ -273,8 +305,8 @@ async fn rest(
     if head.method == Method::OPTIONS {
         return preflight(&shard.door.rest_origins, &head.headers);
     }
-    let (route, name) = match api::find(&head.method, path) {
-        api::Found::Route(route, name) => (route, name),
+    let (route, vars) = match api::find(&head.method, path) {
+        api::Found::Route(route, vars) => (route, vars),
         api::Found::OtherMethods(allowed) => {
             let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} here\n"));
             put(response.headers_mut(), header::ALLOW, &allowed);
@@ -292,7 +324,7 @@ async fn rest(
         headers: &head.headers,
         local,
         body: &body,
-        name,
+        vars,
     };
     api::handle(route, &asked, &**shard, &shard.door.site).await
 }

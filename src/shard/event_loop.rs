@@ -242,10 +242,11 @@ impl Drop for Pending<'_> {
 }
 
 fn open(shard: &Rc<Shard>, upgraded: Upgraded<Ticket>) {
-    let Upgraded { socket, early, ticket } = upgraded;
+    let Upgraded { socket, early, mut ticket } = upgraded;
     let (read, write) = socket.into_split();
-    let variant = ticket.variant;
-    let key = shard.core.borrow_mut().open(variant, Some(write), ticket.peer, ticket.entry);
+    let (key, variant) = (ticket.key, ticket.variant);
+    ticket.taken = true;
+    shard.core.borrow_mut().hand_over(key, write);
     let mut task = ReaderTask::new(shard.clone(), read, key, variant);
     task.feed_early(early.to_vec());
     spawn_local(task);

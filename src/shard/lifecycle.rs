@@ -1,6 +1,7 @@
 //! How a connection comes and goes.
 
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use tokio::net::tcp::OwnedWriteHalf;
 use tracing::info;
@@ -35,7 +36,11 @@ impl<N: Notify> Core<N> {
         let now = self.now.mono_ms.max(1);
         conn.batching = rules.batch_window > 0;
         conn.pace = Pace { opened: now, heard: now, awaits_auth: rules.require_auth, ..Pace::default() };
-        info!(conn = %key, dialect = %variant.dialect, ip = %conn.peer.address, "connection opened");
+        let user = match &entry {
+            Entry::Known { who, .. } => &*who.user,
+            Entry::Guest | Entry::Refused(_) => "",
+        };
+        info!(conn = %key, dialect = %variant.dialect, ip = %conn.peer.address, user, "connection opened");
         self.conns.insert(conn);
         self.counters.connections_open.of(variant.dialect).inc();
         self.counters.connections_accepted.inc();
@@ -55,6 +60,24 @@ impl<N: Notify> Core<N> {
         self.log_opened(key);
         self.settle();
         key
+    }
+
+    /// Whether the connection waits for nothing any more: its user's home knows it, and it has joined what its
+    /// user is one of.
+    pub(super) fn poll_ready(&mut self, key: ConnKey, cx: &Context<'_>) -> Poll<()> {
+        let Some(conn) = self.conn_mut(key).filter(|c| c.is_paused()) else { return Poll::Ready(()) };
+        conn.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The socket of a connection that was opened before its upgrade was answered: what waits goes out.
+    pub(super) fn hand_over(&mut self, key: ConnKey, socket: OwnedWriteHalf) {
+        self.touch();
+        let Some(conn) = self.conn_mut(key) else { return };
+        conn.socket = Some(socket);
+        if !conn.outbox.is_empty() && !conn.ungreeted {
+            self.flush_later(key);
+        }
     }
 
     /// The lines of the AegisX document's server (AEG-73).

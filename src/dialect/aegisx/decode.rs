@@ -2,6 +2,8 @@
 //!
 //! What a client says is any JSON: it is relayed byte for byte, from a copy made before the parser undoes escapes.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::PUBLIC;
@@ -94,24 +96,33 @@ fn member<'a>(original: &'a [u8], name: &str) -> Option<&'a str> {
 /// Members of other dialects read what is no string as the JSON it is.
 fn publish<'a>(data: Data<'_, 'a>) -> Result<Request<'a>, Refusal> {
     let place = channel(data)?;
-    if let Ok(Some(text)) = data.fields.text("message") {
+    if let Some(text) = data.fields.string("message") {
         return Ok(Request::Publish { place, speech: Speech::plain(text) });
     }
     let json = data.json("message")?;
-    let speech = Speech { text: compact(json).into(), verbatim: Some(json.into()), ..Speech::default() };
+    let speech = Speech { text: compact(json), verbatim: Some(json.into()), ..Speech::default() };
     Ok(Request::Publish { place, speech })
 }
 
 /// JSON without the white space between its tokens. Nothing else changes, so that numbers keep their digits.
-fn compact(json: &str) -> String {
+fn compact(json: &str) -> Cow<'_, str> {
+    // JavaScript writes none.
+    if !json.chars().any(between_tokens()) {
+        return Cow::Borrowed(json);
+    }
+    let mut is_between = between_tokens();
+    Cow::Owned(json.chars().filter(|c| !is_between(*c)).collect())
+}
+
+/// Tells of the characters of a JSON text, one after the other, whether each is white space between tokens.
+fn between_tokens() -> impl FnMut(char) -> bool {
     let (mut in_string, mut escaped) = (false, false);
-    let mut keeps = |c: char| {
-        let keep = in_string || !matches!(c, ' ' | '\t' | '\n' | '\r');
+    move |c| {
+        let between = !in_string && matches!(c, ' ' | '\t' | '\n' | '\r');
         in_string ^= c == '"' && !escaped;
         escaped = in_string && c == '\\' && !escaped;
-        keep
-    };
-    json.chars().filter(|c| keeps(*c)).collect()
+        between
+    }
 }
 
 /// What an administrator wants (ruling A11).

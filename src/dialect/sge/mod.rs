@@ -1,21 +1,9 @@
-//! The sge dialect.
+//! The SGE dialect: JSON objects told apart by `type`, their fields at the top or within `payload` (ruling S1);
+//! timestamps of the server in whole seconds, of messages in milliseconds.
 
-use bytes::BytesMut;
+mod decode;
+mod encode;
+mod relay;
 
-use super::{Aside, Heard, JsonScratch, MALFORMED, Saying};
-use crate::model::Event;
-
-/// Appends an event. `false`: there are no words for it, and nothing was written.
-pub fn encode_event(_: &Event, _: &mut BytesMut) -> bool {
-    false
-}
-
-/// Appends what one connection is told. `false`: there are no words for it, and nothing was written.
-pub fn encode_saying(_: &Saying<'_>, _: &Aside<'_>, _: &mut BytesMut) -> bool {
-    false
-}
-
-/// Reads one message.
-pub fn decode<'a>(_: &'a mut [u8], _: &'a mut Vec<u8>, _: &mut JsonScratch) -> Heard<'a> {
-    Err(MALFORMED).into()
-}
+pub use decode::decode;
+pub use encode::{encode_event, encode_saying};
