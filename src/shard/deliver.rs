@@ -42,7 +42,7 @@ impl Queueing<'_> {
     /// A full outbox may only want a flush: its socket gets the chance before the connection is called slow.
     #[cold]
     fn push_after_write(&mut self, conn: &mut Conn, frame: &Frame) -> bool {
-        if conn.pace.blocked_since == 0 {
+        if conn.pace.blocked_since == 0 && !conn.ungreeted {
             write_out(conn, self.pool, FLUSH_FRAMES_MAX, &mut self.written);
             if conn.outbox.push(frame.clone(), self.limit, self.pool) == Push::Queued {
                 self.mark(conn);

@@ -103,7 +103,8 @@ impl<N: Notify> Core<N> {
     /// Says the first words, before all that has come meanwhile.
     fn greet(&mut self, key: ConnKey, frame: bytes::Bytes) {
         let (conns, _, mut queueing) = self.queueing();
-        let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key) else { return };
+        // Nothing follows a Close frame (RFC 6455 section 5.5.1).
+        let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open()) else { return };
         conn.ungreeted = false;
         conn.outbox.push_front(std::rc::Rc::new(frame), queueing.pool);
         queueing.mark(conn);
