@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lanecast::model::ConnKey;
+use lanecast::model::{ConnKey, Dialect};
 
 use crate::dice::Dice;
 use crate::plan::{AWAY_USERS, KEPT_USERS, WATCHED_ROOMS, WILD_ROOMS};
-use crate::witness::StayId;
+use crate::witness::{Ear, StayId};
 
 /// What a client is there for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,7 @@ const GARBAGE: [&str; 5] = [
 #[derive(Debug)]
 pub struct Client {
     pub key: ConnKey,
+    pub dialect: Dialect,
     pub role: Role,
     /// The user it wants to be.
     pub name: Option<String>,
@@ -86,6 +87,8 @@ pub struct Client {
     pub newest_direct: BTreeMap<usize, u32>,
     pub asked: [usize; ASKED],
     pub answered: [usize; ASKED],
+    /// The first words were read.
+    pub greeted: bool,
     /// A Close frame was read.
     pub closed: bool,
     /// Its socket has ended.
@@ -93,9 +96,10 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(key: ConnKey, role: Role, name: Option<String>, solo: bool) -> Self {
+    pub fn new(key: ConnKey, dialect: Dialect, role: Role, name: Option<String>, solo: bool) -> Self {
         Self {
             key,
+            dialect,
             role,
             name,
             solo,
@@ -112,6 +116,7 @@ impl Client {
             newest_direct: BTreeMap::new(),
             asked: [0; ASKED],
             answered: [0; ASKED],
+            greeted: false,
             closed: false,
             gone: false,
         }
@@ -124,6 +129,11 @@ impl Client {
 
     pub fn ask(&mut self, what: Asked) {
         self.asked[what as usize] += 1;
+    }
+
+    /// Whether an answer to that is still to be read.
+    pub fn awaits(&self, what: Asked) -> bool {
+        self.asked[what as usize] > self.answered[what as usize]
     }
 
     pub fn answer(&mut self, what: Asked) -> Result<(), String> {
@@ -139,10 +149,25 @@ impl Client {
     pub fn refused(text: &str) -> Asked {
         match text {
             t if t.starts_with("Room is full") || t.starts_with("Too many rooms") => Asked::Join,
+            // AegisX has one sentence for both.
+            "Failed to join channel" => Asked::Join,
             "Not a member of this room" => Asked::Leave,
             "Authentication required" => Asked::GuestDirect,
             _ => Asked::Garbage,
         }
+    }
+
+    /// What its dialect tells it of a room.
+    pub fn ear(&self, index: usize) -> Ear {
+        Ear {
+            only_messages: !matches!(self.dialect, Dialect::Tusk | Dialect::Nexus),
+            but_of: (self.dialect == Dialect::Aegisx).then_some(index),
+        }
+    }
+
+    /// Its dialect answers a leave also to those who are not in it.
+    pub fn leaves_anyway(&self) -> bool {
+        matches!(self.dialect, Dialect::Gator | Dialect::Aegisx | Dialect::Sge)
     }
 
     /// Makes up what to say next.
@@ -162,7 +187,13 @@ impl Client {
             true => dice.pick(&WATCHED_ROOMS),
             false => dice.pick(&WILD_ROOMS),
         };
-        match dice.weighted(&[20, 12, 45, 8, 18, 3, 8, 3, 1]) {
+        let weights = match self.dialect {
+            Dialect::Tusk => [20, 12, 45, 8, 18, 3, 8, 3, 1],
+            // Gator has no heartbeat in words.
+            Dialect::Gator => [20, 12, 45, 0, 0, 0, 0, 3, 0],
+            _ => [20, 12, 45, 0, 0, 0, 8, 3, 0],
+        };
+        match dice.weighted(&weights) {
             0 => Request::Join(room(dice)),
             1 => Request::Leave(room(dice)),
             2 => Request::Publish(room(dice)),

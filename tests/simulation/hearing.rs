@@ -1,13 +1,13 @@
 //! What clients are told, checked as they read it.
 
 use lanecast::fanout::Frame;
-use lanecast::model::MessageId;
+use lanecast::model::{Dialect, MessageId};
 
 use crate::client::{Asked, Client, Role};
 use crate::mail::Letter;
 use crate::plan::inbox;
 use crate::said::{self, Said};
-use crate::witness::Element;
+use crate::witness::{Ear, Element};
 use crate::world::World;
 
 impl World {
@@ -15,14 +15,14 @@ impl World {
     pub fn read(&mut self, client: usize) -> Result<(), String> {
         let key = self.clients[client].key;
         let shard = key.shard as usize;
-        if self.cores[shard].conn(key).is_none_or(|conn| conn.outbox.is_empty()) {
+        if self.cores[shard].conn(key).is_none_or(|conn| conn.outbox.is_empty() || conn.ungreeted) {
             return Ok(());
         }
         let frames = self.core(shard).take_frames(key);
         let mut said = Vec::new();
         for frame in &frames {
             self.note(client, frame);
-            said::read(frame, &mut said)?;
+            said::read(self.clients[client].dialect, frame, &mut said)?;
         }
         if let (Some(fault), Role::Visitor) = (self.fault, &self.clients[client].role) {
             fault.tamper(&mut said, &mut self.dice);
@@ -46,6 +46,11 @@ impl World {
         if self.clients[client].closed {
             return Err(format!("{said:?} behind the Close frame"));
         }
+        let c = &self.clients[client];
+        let greets = c.dialect != Dialect::Sge && self.is_open(client);
+        if greets && !c.greeted && said != Said::Welcome {
+            return Err(format!("{said:?} before the first words"));
+        }
         match said {
             Said::Message { room, number } => {
                 if self.messages.get(number as usize).is_none_or(|(channel, _)| *channel != room) {
@@ -58,8 +63,11 @@ impl World {
             Said::YouJoined { room } => self.hear_joined(client, &room),
             Said::YouLeft { room } => {
                 let c = &mut self.clients[client];
-                let stay = c.stays.remove(&room).ok_or_else(|| format!("left {room} without being in"))?;
-                self.witness.leave(stay);
+                match c.stays.remove(&room) {
+                    Some(stay) => self.witness.leave(stay),
+                    None if c.leaves_anyway() => {}
+                    None => return Err(format!("left {room} without being in")),
+                }
                 c.answer(Asked::Leave)
             }
             Said::AuthSuccess { user } => self.hear_known(client, user),
@@ -89,7 +97,11 @@ impl World {
                     false => Ok(()),
                 }
             }
-            Said::Welcome | Said::Heartbeat => Ok(()),
+            Said::Welcome => match std::mem::replace(&mut self.clients[client].greeted, true) {
+                true => Err("welcome twice".into()),
+                false => Ok(()),
+            },
+            Said::Aside | Said::Heartbeat => Ok(()),
         }
     }
 
@@ -110,6 +122,13 @@ impl World {
             };
             return self.witness.extend(room, element, publisher);
         }
+        if let (Element::Message(number), None) = (&element, c.stays.get(room))
+            && matches!(c.dialect, Dialect::Gator | Dialect::Sge)
+            && self.messages[*number as usize].1 == client
+        {
+            // These hear themselves also where they are not (ruling G7).
+            return Ok(());
+        }
         let stay =
             c.stays.get(room).ok_or_else(|| format!("heard {element:?} of {room}, not being in it"))?;
         self.witness.hear(*stay, element)
@@ -124,7 +143,8 @@ impl World {
             return Ok(());
         }
         let solo = c.name.as_deref().filter(|_| solo);
-        let stay = self.witness.enter(room, since, solo)?;
+        let ear = c.ear(client);
+        let stay = self.witness.enter(room, since, solo, ear)?;
         self.clients[client].stays.insert(room.into(), stay);
         Ok(())
     }
@@ -142,7 +162,7 @@ impl World {
         }
         c.newest_direct.clear();
         if !c.watches() && user.starts_with('k') {
-            c.inbox = Some(self.witness.enter(&inbox(&user), since, None)?);
+            c.inbox = Some(self.witness.enter(&inbox(&user), since, None, Ear::default())?);
         }
         c.me = Some(user);
         Ok(())

@@ -27,7 +27,7 @@ pub const KEPT_USERS: [&str; 2] = ["k0", "k1"];
 pub const AWAY_USERS: [&str; 3] = ["a0", "a1", "a2"];
 
 /// All dialects meet in one realm.
-const REALM: RealmId = RealmId(0);
+pub const REALM: RealmId = RealmId(0);
 
 /// How often the scheduler chooses which kind of action, when there is a choice.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,8 @@ pub struct Plan {
     pub batch_ms: u64,
     /// Visitors at once.
     pub visitors: usize,
+    /// Of a hundred of them, those who speak another dialect than Tusk.
+    pub foreigners: usize,
     /// Whether clients show themselves as offline while they are there.
     pub hides: bool,
     pub habit: Habit,
@@ -79,6 +81,7 @@ impl Plan {
             idle_ms: dice.pick(&[0, 0, 20_000]),
             batch_ms: dice.pick(&[0, 0, 0, 30]),
             visitors: dice.between(4, 24),
+            foreigners: dice.pick(&[0, 40, 40, 90]),
             hides: dice.percent(30),
             habit: Habit {
                 feed: dice.pick(&[4, 12, 30]),
@@ -113,7 +116,8 @@ impl Plan {
             token_at_upgrade: false,
             public_per_tenant: false,
             tenants: None,
-            batch_window: self.batch_ms,
+            // A batch is a word of one dialect.
+            batch_window: if dialect == Dialect::Tusk { self.batch_ms } else { 0 },
         };
         Arc::new(Shared {
             shards: self.shards,

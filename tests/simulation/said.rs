@@ -2,7 +2,7 @@
 //! is enough, and quick.
 
 use lanecast::fanout::Frame;
-use lanecast::model::MessageId;
+use lanecast::model::{Dialect, MessageId};
 use lanecast::ws::frame::payload_of;
 
 /// One thing that a connection was told.
@@ -49,8 +49,11 @@ pub enum Said {
         user: String,
         status: String,
     },
+    /// The first words.
     Welcome,
-    /// A Ping of the protocol.
+    /// What plays no part in the checks.
+    Aside,
+    /// A Ping of the protocol, or of the dialect.
     Heartbeat,
     Close,
 }
@@ -68,17 +71,29 @@ fn id(text: &str) -> Result<MessageId, String> {
 }
 
 /// The number that a message's text begins with.
-fn number(text: &str) -> Result<u32, String> {
-    let said = field(text, "message")?;
+fn number(text: &str, name: &str) -> Result<u32, String> {
+    let said = field(text, name)?;
     let digits = said.split(' ').next().unwrap_or_default();
     digits.parse().map_err(|e| format!("{said}: {e}"))
 }
 
-fn read_text(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
+fn read_text(dialect: Dialect, text: &str, out: &mut Vec<Said>) -> Result<(), String> {
+    out.push(match dialect {
+        Dialect::Tusk if text.starts_with(r#"{"type":"batch""#) => return read_batch(text, out),
+        Dialect::Tusk => read_tusk(text)?,
+        Dialect::Nexus => read_nexus(text)?,
+        Dialect::Gator => read_gator(text)?,
+        Dialect::Aegisx => read_aegisx(text)?,
+        Dialect::Sge => read_sge(text)?,
+        Dialect::Echo => return Err(format!("words of no dialect: {text}")),
+    });
+    Ok(())
+}
+
+fn read_tusk(text: &str) -> Result<Said, String> {
     let owned = |name| field(text, name).map(str::to_owned);
-    out.push(match field(text, "type")? {
-        "batch" => return read_batch(text, out),
-        "room_message" => Said::Message { room: owned("room")?, number: number(text)? },
+    Ok(match field(text, "type")? {
+        "room_message" => Said::Message { room: owned("room")?, number: number(text, "message")? },
         "user_joined" => Said::Joined { room: owned("room")?, user: owned("userId")? },
         "user_left" => Said::Left { room: owned("room")?, user: owned("userId")? },
         "room_joined" => Said::YouJoined { room: owned("room")? },
@@ -91,12 +106,78 @@ fn read_text(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
             Said::Sent { to: owned("to")?, id: id(text)?, queued: text.contains("\"queued\":true") }
         }
         "message_delivered" => Said::Delivered { id: id(text)? },
-        "private_message" => Said::Direct { number: number(text)? },
+        "private_message" => Said::Direct { number: number(text, "message")? },
         "presence_update" => Said::Presence { user: owned("userId")?, status: owned("status")? },
         "welcome" => Said::Welcome,
         _ => return Err(format!("unknown words: {text}")),
-    });
-    Ok(())
+    })
+}
+
+fn read_nexus(text: &str) -> Result<Said, String> {
+    let owned = |name| field(text, name).map(str::to_owned);
+    Ok(match field(text, "event_type")? {
+        "chat.message" => {
+            Said::Message { room: owned("conversation_id")?, number: number(text, "content")? }
+        }
+        "room.broadcast" => Said::Message { room: owned("room_id")?, number: number(text, "message")? },
+        "room.join" if text.contains(r#""status":"joined""#) => Said::YouJoined { room: owned("room_id")? },
+        "room.leave" if text.contains(r#""status":"left""#) => Said::YouLeft { room: owned("room_id")? },
+        "room.join" => Said::Joined { room: owned("room_id")?, user: owned("user_id")? },
+        "room.leave" => Said::Left { room: owned("room_id")?, user: owned("user_id")? },
+        "pong" => Said::Pong,
+        "error" => Said::Error { text: owned("message")? },
+        "ping" => Said::Heartbeat,
+        "system.message" => Said::Welcome,
+        "chat.delivered" => Said::Aside,
+        kind if kind.starts_with("presence.") => Said::Aside,
+        _ => return Err(format!("unknown words: {text}")),
+    })
+}
+
+fn read_gator(text: &str) -> Result<Said, String> {
+    let room = || field(text, "conversation_id").map(str::to_owned);
+    Ok(match field(text, "type")? {
+        "new_message" => Said::Message { room: room()?, number: number(text, "content")? },
+        "conversation_joined" => Said::YouJoined { room: room()? },
+        "conversation_left" => Said::YouLeft { room: room()? },
+        "error" => Said::Error { text: field(text, "message")?.to_owned() },
+        "online_users" => Said::Welcome,
+        "presence_update" => Said::Aside,
+        _ => return Err(format!("unknown words: {text}")),
+    })
+}
+
+fn read_aegisx(text: &str) -> Result<Said, String> {
+    let room = || {
+        let channel = field(text, "channel")?;
+        let room = channel.strip_prefix("public:");
+        room.map(str::to_owned).ok_or_else(|| format!("not a public channel: {channel}"))
+    };
+    Ok(match field(text, "type")? {
+        "channel_message" => Said::Message { room: room()?, number: number(text, "message")? },
+        "channel_joined" => Said::YouJoined { room: room()? },
+        "channel_left" => Said::YouLeft { room: room()? },
+        "error" => Said::Error { text: field(text, "error")?.to_owned() },
+        "pong" => Said::Pong,
+        "connection" => Said::Welcome,
+        _ => return Err(format!("unknown words: {text}")),
+    })
+}
+
+fn read_sge(text: &str) -> Result<Said, String> {
+    let room = |name| {
+        let channel = field(text, name)?;
+        Ok::<_, String>(channel.strip_prefix("group:").unwrap_or(channel).to_owned())
+    };
+    Ok(match field(text, "type")? {
+        "ChatMessage" => Said::Message { room: room("to")?, number: number(text, "message")? },
+        "Subscribed" => Said::YouJoined { room: room("channel")? },
+        "Unsubscribed" => Said::YouLeft { room: room("channel")? },
+        "Error" => Said::Error { text: field(text, "message")?.to_owned() },
+        "Pong" => Said::Pong,
+        "PresenceStatus" => Said::Aside,
+        _ => return Err(format!("unknown words: {text}")),
+    })
 }
 
 /// The objects inside a batch, which none of our texts can be mistaken for: they have no braces.
@@ -109,7 +190,7 @@ fn read_batch(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
             b'{' => depth += 1,
             b'}' if depth == 1 => {
                 depth = 0;
-                read_text(&text[from..=at], out)?;
+                read_text(Dialect::Tusk, &text[from..=at], out)?;
             }
             b'}' if depth == 0 => break,
             b'}' => depth -= 1,
@@ -120,12 +201,12 @@ fn read_batch(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
 }
 
 /// Reads one frame into what it says.
-pub fn read(frame: &Frame, out: &mut Vec<Said>) -> Result<(), String> {
+pub fn read(dialect: Dialect, frame: &Frame, out: &mut Vec<Said>) -> Result<(), String> {
     match frame.first() {
         Some(0x81) => {
             let payload = payload_of(frame);
             let text = std::str::from_utf8(&payload).map_err(|e| e.to_string())?;
-            read_text(text, out)
+            read_text(dialect, text, out)
         }
         Some(0x88) => {
             out.push(Said::Close);
@@ -143,7 +224,7 @@ pub fn read(frame: &Frame, out: &mut Vec<Said>) -> Result<(), String> {
 fn a_batch_is_read_in_its_order() {
     let mut out = Vec::new();
     let text = r#"{"type":"batch","messages":[{"type":"pong","timestamp":1},{"type":"auth_success","user":{"id":"u","username":"u"}},{"type":"room_message","room":"r","message":"7 xx","from":"u"}],"timestamp":3}"#;
-    read_text(text, &mut out).expect("readable");
+    read_text(Dialect::Tusk, text, &mut out).expect("readable");
     let message = Said::Message { room: "r".into(), number: 7 };
     assert_eq!(out, [Said::Pong, Said::AuthSuccess { user: "u".into() }, message]);
 }

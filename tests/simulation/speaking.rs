@@ -1,5 +1,6 @@
 //! What clients say: handed to the server, and remembered as far as the checks need it.
 
+use lanecast::model::{Address, Dialect};
 use lanecast::ws::Flow;
 
 use crate::client::{Asked, Request};
@@ -9,7 +10,14 @@ use crate::world::World;
 impl World {
     /// Hands the oldest message of a client to the server.
     pub fn feed(&mut self, client: usize) -> Result<(), String> {
-        let Some(request) = self.clients[client].unsent.pop_front() else { return Ok(()) };
+        let Some(mut request) = self.clients[client].unsent.pop_front() else { return Ok(()) };
+        if self.clients[client].leaves_anyway()
+            && matches!(request, Request::Leave(_))
+            && self.clients[client].awaits(Asked::Leave)
+        {
+            // Whoever leaves twice is answered at once the second time, and ahead of the first.
+            request = Request::Garbage("{");
+        }
         let text = self.word(client, &request);
         let key = self.clients[client].key;
         let core = self.core(key.shard as usize);
@@ -25,7 +33,7 @@ impl World {
         }
     }
 
-    /// The text of a request, and what has to be remembered of it.
+    /// The words of a request in its client's dialect, and what has to be remembered of it.
     fn word(&mut self, client: usize, request: &Request) -> String {
         match request {
             Request::Join(room) => {
@@ -33,16 +41,29 @@ impl World {
                 let c = &mut self.clients[client];
                 c.joining.push_back((room, c.solo && c.who.is_some(), since));
                 c.ask(Asked::Join);
-                format!(r#"{{"type":"join_room","room":"{room}"}}"#)
+                match c.dialect {
+                    Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"}}"#),
+                    Dialect::Gator => format!(r#"{{"type":"join_conversation","conversation_id":"{room}"}}"#),
+                    Dialect::Aegisx => {
+                        format!(r#"{{"type":"join_channel","data":{{"channel":"public:{room}"}}}}"#)
+                    }
+                    Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"}}"#),
+                    _ => format!(r#"{{"type":"join_room","room":"{room}"}}"#),
+                }
             }
             Request::Leave(room) => {
                 self.clients[client].ask(Asked::Leave);
-                format!(r#"{{"type":"leave_room","room":"{room}"}}"#)
+                match self.clients[client].dialect {
+                    Dialect::Nexus => format!(r#"{{"event_type":"room.leave","room_id":"{room}"}}"#),
+                    Dialect::Gator => format!(r#"{{"type":"leave_conversation","conversation_id":"{room}"}}"#),
+                    Dialect::Aegisx => {
+                        format!(r#"{{"type":"leave_channel","data":{{"channel":"public:{room}"}}}}"#)
+                    }
+                    Dialect::Sge => format!(r#"{{"type":"Unsubscribe","channel":"group:{room}"}}"#),
+                    _ => format!(r#"{{"type":"leave_room","room":"{room}"}}"#),
+                }
             }
-            Request::Publish(room) => {
-                let (number, body) = self.number(client, (*room).to_owned());
-                format!(r#"{{"type":"broadcast","room":"{room}","message":"{number} {body}"}}"#)
-            }
+            Request::Publish(room) => self.word_publish(client, room),
             Request::Direct(to) => self.word_direct(client, to),
             Request::Auth(name) => {
                 let since = self.witness.len(&inbox(name));
@@ -59,7 +80,11 @@ impl World {
             Request::Presence(status) => format!(r#"{{"type":"presence","status":"{status}"}}"#),
             Request::Ping => {
                 self.clients[client].ask(Asked::Ping);
-                r#"{"type":"ping"}"#.into()
+                match self.clients[client].dialect {
+                    Dialect::Nexus => r#"{"event_type":"ping"}"#.into(),
+                    Dialect::Sge => r#"{"type":"Ping"}"#.into(),
+                    _ => r#"{"type":"ping"}"#.into(),
+                }
             }
             Request::Garbage(text) => {
                 self.clients[client].ask(Asked::Garbage);
@@ -69,6 +94,34 @@ impl World {
                 self.clients[client].ask(Asked::Garbage);
                 "\0".into()
             }
+        }
+    }
+
+    fn word_publish(&mut self, client: usize, room: &str) -> String {
+        let (key, dialect) = (self.clients[client].key, self.clients[client].dialect);
+        let conn = self.cores[key.shard as usize].conn(key);
+        let is_in = conn.is_some_and(|conn| conn.member_of(Address::Room(room)).is_some());
+        if dialect == Dialect::Nexus && !is_in {
+            // In the words that are said to those who leave without being in.
+            self.clients[client].ask(Asked::Leave);
+            return format!(r#"{{"event_type":"room.broadcast","room_id":"{room}","message":"0"}}"#);
+        }
+        let (number, body) = self.number(client, room.to_owned());
+        let text = format!("{number} {body}");
+        match dialect {
+            Dialect::Nexus => {
+                format!(r#"{{"event_type":"room.broadcast","room_id":"{room}","message":"{text}"}}"#)
+            }
+            Dialect::Gator => {
+                format!(r#"{{"type":"send_message","conversation_id":"{room}","content":"{text}"}}"#)
+            }
+            Dialect::Aegisx => format!(
+                r#"{{"type":"send_message","data":{{"channel":"public:{room}","message":"{text}"}}}}"#
+            ),
+            Dialect::Sge => format!(
+                r#"{{"type":"ChatMessage","message":{{"to":"{room}","message":"{text}","message_type":"groupchat"}}}}"#
+            ),
+            _ => format!(r#"{{"type":"broadcast","room":"{room}","message":"{text}"}}"#),
         }
     }
 
@@ -87,8 +140,8 @@ impl World {
 
     /// The number of a new message, and something to go with it: lengths differ.
     fn number(&mut self, client: usize, channel: String) -> (u32, String) {
-        *self.fed.entry(channel.clone()).or_default() += 1;
         self.messages.push((channel, client));
+        self.witness.said(client);
         let len = if self.dice.percent(30) { self.dice.below(600) } else { self.dice.below(20) };
         (self.messages.len() as u32 - 1, "x".repeat(len))
     }

@@ -15,17 +15,26 @@ pub enum Element {
     Left(String),
 }
 
+/// What of a channel a connection is told, which is its dialect's choice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ear {
+    /// Nobody's coming and going.
+    pub only_messages: bool,
+    /// Nor what it says itself.
+    pub but_of: Option<usize>,
+}
+
 /// The stay of one connection in one channel.
 #[derive(Debug)]
 struct Stay {
     channel: String,
-    /// Where in the order the stay began, once that is known.
-    anchor: Option<usize>,
+    ear: Ear,
+    /// Where in the order it goes on, once that is known.
+    next: Option<usize>,
     /// It cannot have begun before.
     since: usize,
-    /// Heard so far; watched channels keep them only until the anchor is known.
+    /// Heard so far; watched channels keep them only until it is known where that was.
     heard: Vec<Element>,
-    len: usize,
     open: bool,
     /// The one whose coming and going is announced, and how many stays of it there were before.
     solo: Option<(String, usize)>,
@@ -48,9 +57,22 @@ struct Channel {
 
 pub type StayId = usize;
 
+impl Ear {
+    fn hears(self, element: &Element, publishers: &[usize]) -> bool {
+        match element {
+            Element::Message(number) => {
+                self.but_of.is_none() || self.but_of != publishers.get(*number as usize).copied()
+            }
+            Element::Joined(_) | Element::Left(_) => !self.only_messages,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Witness {
     channels: BTreeMap<String, Channel>,
+    /// By number: who said it.
+    publishers: Vec<usize>,
     stays: Vec<Stay>,
 }
 
@@ -59,14 +81,19 @@ impl Witness {
         self.channels.insert(channel.into(), Channel { watched: true, ..Channel::default() });
     }
 
+    /// A message with the next number is said.
+    pub fn said(&mut self, publisher: usize) {
+        self.publishers.push(publisher);
+    }
+
     /// How long the order of a watched channel is; 0 for a wild one.
     pub fn len(&self, channel: &str) -> usize {
         self.channels.get(channel).map_or(0, |c| c.order.len())
     }
 
-    /// How many messages a watched channel took.
-    pub fn messages(&self, channel: &str) -> usize {
-        self.channels.get(channel).map_or(0, |c| c.at.len())
+    /// Whether a watched channel took that message.
+    pub fn has(&self, channel: &str, number: u32) -> bool {
+        self.channels.get(channel).is_some_and(|c| c.at.contains_key(&number))
     }
 
     /// What the one who is always there heard: the order goes on.
@@ -89,9 +116,15 @@ impl Witness {
     }
 
     /// A connection is in a channel from here on. `solo`: the name of a user with no other connection.
-    pub fn enter(&mut self, channel: &str, since: usize, solo: Option<&str>) -> Result<StayId, String> {
+    pub fn enter(
+        &mut self,
+        channel: &str,
+        since: usize,
+        solo: Option<&str>,
+        ear: Ear,
+    ) -> Result<StayId, String> {
         let c = self.channels.entry(channel.into()).or_default();
-        let mut anchor = None;
+        let mut next = None;
         let solo = solo.filter(|_| c.watched).map(|user| {
             let nth = c.stays.entry(user.into()).or_default();
             *nth += 1;
@@ -99,9 +132,9 @@ impl Witness {
         });
         if let Some((user, nth)) = &solo {
             let place = c.comings.get(user).and_then(|places| places.get(*nth));
-            anchor = Some(*place.ok_or_else(|| format!("{channel}: nobody was told that {user} came"))?);
+            next = Some(*place.ok_or_else(|| format!("{channel}: nobody was told that {user} came"))?);
         }
-        let stay = Stay { channel: channel.into(), anchor, since, heard: vec![], len: 0, open: true, solo };
+        let stay = Stay { channel: channel.into(), ear, next, since, heard: vec![], open: true, solo };
         self.stays.push(stay);
         Ok(self.stays.len() - 1)
     }
@@ -113,24 +146,28 @@ impl Witness {
             stay.heard.push(element);
             return Ok(());
         }
-        if let Some(anchor) = stay.anchor {
-            let want = c.order.get(anchor + stay.len);
+        let audible = |at: &usize| stay.ear.hears(&c.order[*at], &self.publishers);
+        if let Some(next) = stay.next {
+            let at = (next..c.order.len()).find(audible);
+            let want = at.map(|at| &c.order[at]);
             if want != Some(&element) {
                 return Err(format!("{}: heard {element:?}, {want:?} is next", stay.channel));
             }
-            stay.len += 1;
+            stay.next = at.map(|at| at + 1);
             return Ok(());
         }
         stay.heard.push(element);
-        stay.len += 1;
         let Some(Element::Message(number)) = stay.heard.last() else { return Ok(()) };
-        let at = c.at.get(number).ok_or_else(|| format!("{}: nobody else heard {number}", stay.channel))?;
-        let anchor = (at + 1).checked_sub(stay.len).filter(|a| *a >= stay.since);
-        let anchor = anchor.ok_or_else(|| format!("{}: heard {number} before it came", stay.channel))?;
-        if c.order[anchor..=*at] != stay.heard[..] {
+        let at = *c.at.get(number).ok_or_else(|| format!("{}: nobody else heard {number}", stay.channel))?;
+        let mut before: Vec<_> = (stay.since..=at).rev().filter(audible).take(stay.heard.len()).collect();
+        before.reverse();
+        if before.len() < stay.heard.len() {
+            return Err(format!("{}: heard {number} before it came", stay.channel));
+        }
+        if before.iter().map(|at| &c.order[*at]).ne(&stay.heard) {
             return Err(format!("{}: heard {:?} before {number}", stay.channel, stay.heard));
         }
-        stay.anchor = Some(anchor);
+        stay.next = Some(at + 1);
         stay.heard.clear();
         Ok(())
     }
@@ -145,7 +182,9 @@ impl Witness {
             let (name, c) = (&stay.channel, &self.channels[&stay.channel]);
             let Some(marker) = markers.get(name) else { continue };
             let complete = match c.watched {
-                true => stay.anchor.is_some_and(|anchor| anchor + stay.len == c.order.len()),
+                true => stay.next.is_some_and(|next| {
+                    c.order[next..].iter().all(|e| !stay.ear.hears(e, &self.publishers))
+                }),
                 false => stay.heard.contains(&Element::Message(*marker)),
             };
             if !complete {
@@ -159,9 +198,9 @@ impl Witness {
     /// Who was announced to leave hears nothing of what came after.
     pub fn none_overstayed(&self) -> Result<(), String> {
         for stay in &self.stays {
-            let (Some((user, nth)), Some(anchor)) = (&stay.solo, stay.anchor) else { continue };
+            let (Some((user, nth)), Some(next)) = (&stay.solo, stay.next) else { continue };
             let going = self.channels[&stay.channel].goings.get(user).and_then(|g| g.get(*nth));
-            if going.is_some_and(|going| anchor + stay.len > *going) {
+            if going.is_some_and(|going| next > *going) {
                 return Err(format!("{}: {user} heard more after leaving", stay.channel));
             }
         }
@@ -179,7 +218,13 @@ impl Witness {
                 if other == index {
                     return Err(format!("{}: message {number} came twice", stay.channel));
                 }
-                agree(&self.stays[other].heard, other_at, &stay.heard, at)
+                let other = &self.stays[other];
+                let both = |e: &&Element| {
+                    other.ear.hears(e, &self.publishers) && stay.ear.hears(e, &self.publishers)
+                };
+                let [a, b] = [&other.heard, &stay.heard].map(|h| h.iter().filter(both).collect::<Vec<_>>());
+                let place = |of: &Stay, at: usize| of.heard[..at].iter().filter(both).count();
+                agree(&a, place(other, other_at), &b, place(stay, at))
                     .map_err(|why| format!("{}: around message {number}: {why}", stay.channel))?;
             }
         }
@@ -188,7 +233,7 @@ impl Witness {
 }
 
 /// Two pieces of one order, laid over each other at an element they share.
-fn agree(a: &[Element], a_at: usize, b: &[Element], b_at: usize) -> Result<(), String> {
+fn agree(a: &[&Element], a_at: usize, b: &[&Element], b_at: usize) -> Result<(), String> {
     let before = a_at.min(b_at);
     let after = (a.len() - a_at).min(b.len() - b_at);
     let (a, b) = (&a[a_at - before..a_at + after], &b[b_at - before..b_at + after]);

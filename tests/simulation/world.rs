@@ -12,7 +12,7 @@ use std::task::Waker;
 use lanecast::clock::Now;
 use lanecast::conn::{Peer, Phase};
 use lanecast::lane::{Bell, Notify, mesh};
-use lanecast::model::{CloseReason, Dialect, Variant};
+use lanecast::model::{CloseReason, Dialect, Principal, Variant};
 use lanecast::shard::{Core, Entry};
 use lanecast::telemetry::Registry;
 
@@ -20,7 +20,7 @@ use crate::client::{Client, Request, Role};
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::mail::Mail;
-use crate::plan::{AWAY_USERS, KEPT_USERS, Plan, WATCHED_ROOMS, channel, inbox};
+use crate::plan::{AWAY_USERS, KEPT_USERS, Plan, REALM, WATCHED_ROOMS, channel, inbox};
 use crate::witness::Witness;
 
 /// What an eventfd is to a real shard: remembers that it was rung.
@@ -62,8 +62,6 @@ pub struct World {
     pub clients: Vec<Client>,
     /// By number: the channel and the client of each message.
     pub messages: Vec<(String, usize)>,
-    /// By channel: how many messages were handed in.
-    pub fed: BTreeMap<String, usize>,
     pub witness: Witness,
     pub mail: Mail,
     pub fault: Option<Fault>,
@@ -107,7 +105,6 @@ impl World {
             step: 0,
             clients: Vec::new(),
             messages: Vec::new(),
-            fed: BTreeMap::new(),
             witness: Witness::default(),
             mail: Mail::default(),
             fault,
@@ -142,10 +139,22 @@ impl World {
     }
 
     pub fn open(&mut self, shard: usize, role: Role, name: Option<String>, solo: bool) -> usize {
-        let variant = Variant { dialect: Dialect::Tusk, deflate: self.dice.percent(30) };
+        self.open_as(Dialect::Tusk, Entry::Guest, shard, role, name, solo)
+    }
+
+    fn open_as(
+        &mut self,
+        dialect: Dialect,
+        entry: Entry,
+        shard: usize,
+        role: Role,
+        name: Option<String>,
+        solo: bool,
+    ) -> usize {
+        let variant = Variant { dialect, deflate: self.dice.percent(30) };
         let peer = Peer { address: Ipv4Addr::LOCALHOST.into(), place: None, holdings: Vec::new() };
-        let key = self.core(shard).open(variant, None, peer, Entry::Guest);
-        let mut client = Client::new(key, role, name, solo);
+        let key = self.core(shard).open(variant, None, peer, entry);
+        let mut client = Client::new(key, dialect, role, name, solo);
         // An attachment beyond the limit leaves rooms unasked; the count of answers would not hold.
         client.steady = solo || self.plan.max_rooms_per_user != 0;
         client.slow = !client.watches() && self.dice.percent(30);
@@ -153,8 +162,23 @@ impl World {
         self.clients.len() - 1
     }
 
+    /// Who comes in as somebody, and speaks another dialect.
+    fn open_foreigner(&mut self, shard: usize) {
+        let dialect = self.dice.pick(&[Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx]);
+        // At times on two devices.
+        let name = format!("x{}", self.clients.len() / 2 * 2);
+        let who = Arc::new(Principal::named(&name, REALM));
+        let entry = Entry::Known { who, administers: false };
+        let client = self.open_as(dialect, entry, shard, Role::Visitor, Some(name.clone()), false);
+        self.clients[client].who = Some(name.clone());
+        self.clients[client].me = Some(name);
+    }
+
     fn open_visitor(&mut self) {
         let shard = self.dice.below(self.plan.shards);
+        if self.dice.percent(self.plan.foreigners) {
+            return self.open_foreigner(shard);
+        }
         let (name, solo) = match self.dice.weighted(&[35, 25, 25, 15]) {
             0 => (Some(format!("s{}", self.clients.len())), true),
             1 => (Some(self.dice.pick(&KEPT_USERS).to_owned()), false),
@@ -180,7 +204,7 @@ impl World {
             }
             // A socket may take bytes again at the worst moment: in the turn in which its outbox ran over.
             let reads = eager || !c.slow || conn.overflowed || self.dice.percent(2);
-            if reads && (!conn.outbox.is_empty() || !conn.is_open()) {
+            if reads && (!conn.outbox.is_empty() && !conn.ungreeted || !conn.is_open()) {
                 found[3].push(Action::Read(client));
             }
         }
