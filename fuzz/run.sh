@@ -24,11 +24,8 @@ run() {
     RUSTUP_TOOLCHAIN=nightly "$fuzz" run "$target" "$corpus/$target" $seeds -- "$@"
 }
 
-<<<<<<< HEAD
-for target in ${*:-config_file frame_reader handshake_extensions inflate nexus_decode sge_decode tusk_decode}; do
-=======
-for target in ${*:-aegisx_decode config_file frame_reader gator_decode handshake_extensions inflate tusk_decode}; do
->>>>>>> wordsA
+targets="aegisx_decode config_file frame_reader gator_decode handshake_extensions inflate nexus_decode sge_decode tusk_decode"
+for target in ${*:-$targets}; do
     echo "== $target, $seconds s"
     run "$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -print_final_stats=1
 done

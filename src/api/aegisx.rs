@@ -11,7 +11,7 @@ use super::fault::{Answer, Fault};
 use super::routes::{Answers, Endpoint, Route, Schema};
 use super::visit::{Visit, ok, schema};
 use crate::access::Action;
-use crate::dialect::{self, raw};
+use crate::dialect::raw;
 use crate::model::{ChannelName, Dialect, Event, Except, Kind, Op, Principal, Reply};
 
 /// What a route does.
@@ -136,16 +136,16 @@ fn channel(visit: &Visit<'_, impl Backend>, name: &str) -> Result<ChannelName, F
 
 /// Exactly the document's three keys, without those that have none (ruling A14).
 async fn stats(visit: &Visit<'_, impl Backend>) -> Answer {
-    let op = Op::CountMembers { realm: visit.realm(), dialect: Dialect::Aegisx, by_tenant: Vec::new() };
-    let (mut tenants, mut channels) = (BTreeMap::<Arc<str>, usize>::new(), BTreeMap::<String, usize>::new());
+    let op = Op::CountConnections { dialect: Dialect::Aegisx };
+    let (mut tenants, mut channels) =
+        (BTreeMap::<Arc<str>, usize>::new(), BTreeMap::<Arc<str>, usize>::new());
     for reply in visit.backend.ask_all(op, visit.who.clone()).await? {
-        let Reply::Counts { channels: some, by_tenant } = reply else { continue };
+        let Reply::Counts { by_tenant, by_channel } = reply else { continue };
         for (tenant, connections) in by_tenant {
             *tenants.entry(tenant).or_default() += connections;
         }
-        for count in some {
-            let name = dialect::channel_name(Dialect::Aegisx, count.kind, &count.id);
-            *channels.entry(name).or_default() += count.connections;
+        for (name, connections) in by_channel {
+            *channels.entry(name).or_default() += connections;
         }
     }
     let total: usize = tenants.values().sum();
@@ -157,7 +157,7 @@ async fn stats(visit: &Visit<'_, impl Backend>) -> Answer {
             .collect()
     };
     let tenants = by(tenants.iter().map(|(name, n)| (&**name, *n)).collect());
-    let channels = by(channels.iter().map(|(name, n)| (name.as_str(), *n)).collect());
+    let channels = by(channels.iter().map(|(name, n)| (&**name, *n)).collect());
     Ok(ok(&json!({ "total": total, "byTenant": tenants, "byChannel": channels })))
 }
 

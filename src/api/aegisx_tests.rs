@@ -2,19 +2,13 @@
 
 use super::*;
 use crate::api::stage::{NOW, Stage, named};
-use crate::model::MemberCount;
 
 fn homes(op: &Op) -> Reply {
-    let count = |kind, id: &str, connections| MemberCount { kind, id: id.into(), connections };
+    let counts = |counts: &[(&str, usize)]| counts.iter().map(|(name, n)| (Arc::from(*name), *n)).collect();
     match op {
-        Op::CountMembers { dialect: Dialect::Aegisx, .. } => Reply::Counts {
-            channels: vec![
-                count(Kind::Topic, "tenant:t1:g", 1),
-                count(Kind::Room, "p", 2),
-                count(Kind::Room, "p", 1),
-                count(Kind::Topic, "gone", 0),
-            ],
-            by_tenant: vec![("t1".into(), 2), ("t2".into(), 1), ("t1".into(), 1), ("t3".into(), 0)],
+        Op::CountConnections { dialect: Dialect::Aegisx } => Reply::Counts {
+            by_tenant: counts(&[("t1", 2), ("t2", 1), ("t1", 1), ("t3", 0)]),
+            by_channel: counts(&[("tenant:t1:g", 1), ("public:p", 2), ("public:p", 1), ("gone", 0)]),
         },
         _ => Reply::Done,
     }

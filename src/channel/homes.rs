@@ -12,7 +12,7 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MemberCount, MessageId, Op,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op,
     Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
@@ -38,7 +38,7 @@ pub struct Homes {
     users_of: [usize; Dialect::ALL.len()],
     /// Users whose presence changed in this turn.
     untold: Vec<(u32, u16)>,
-    /// Absent users who are remembered; who went first stands first.
+    /// Absent users who are remembered, and conversations of which all are away; who went first stands first.
     away: VecDeque<(u32, u16)>,
     /// When somebody is no longer believed to write, and where.
     timers: BinaryHeap<Reverse<(u64, u32, u16)>>,
@@ -147,8 +147,7 @@ impl Homes {
     /// What is asked of the whole shard.
     fn list(&self, op: &Op, origin: &Origin) -> Option<Reply> {
         match op {
-            // The shard itself sees to a connection's end.
-            Op::Probe | Op::Disconnect { .. } => Some(Reply::Done),
+            Op::Probe => Some(Reply::Done),
             Op::ListRooms { realm, tenant } => {
                 Some(Reply::Rooms(self.list_rooms(*realm, tenant, origin.principal.as_deref())))
             }
@@ -163,10 +162,6 @@ impl Homes {
                 let users: Vec<_> = wanted.iter().filter_map(known).collect();
                 Some(Reply::Users { total: users.len(), users })
             }
-            Op::CountMembers { realm, dialect, by_tenant } => {
-                let by_tenant = by_tenant.clone();
-                Some(Reply::Counts { channels: self.count(*realm, *dialect), by_tenant })
-            }
             _ => None,
         }
     }
@@ -175,16 +170,6 @@ impl Homes {
         let name = ChannelName { realm, tenant: tenant.clone(), kind: Kind::User, id: id.clone() };
         let user = self.names.get(&name).and_then(|at| self.user(*at))?;
         user.shown.is_known().then(|| user.shown.presence(&user.name.id))
-    }
-
-    fn count(&self, realm: RealmId, dialect: Dialect) -> Vec<MemberCount> {
-        let wanted = self.names.iter().filter(|(name, _)| name.realm == realm && name.kind != Kind::User);
-        let counted = wanted.filter_map(|(name, at)| {
-            let body = self.slots[*at as usize].channel.as_ref()?;
-            let connections = body.interest().of(dialect);
-            (connections > 0).then(|| MemberCount { kind: name.kind, id: name.id.clone(), connections })
-        });
-        counted.collect()
     }
 
     /// The channel that is meant; made when the verb is one that brings it into being.
@@ -284,17 +269,23 @@ impl Homes {
             Body::Topic(topic) => topic.realm(),
             Body::User(user) => user.name.realm,
         };
-        let limits = shared.realms.get(usize::from(realm.0)).copied().unwrap_or_default();
-        let ask = Ask { id, origin, now, limits: &limits };
+        let none = RealmLimits::default();
+        let limits = shared.realms.get(usize::from(realm.0)).unwrap_or(&none);
+        let ask = Ask { id, origin, now, limits };
         match body {
             Body::Room(room) => {
                 let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
                 apply_to_room(room, &ask, op, fresh, outlet);
                 let over = room.is_over();
+                let remember = room.is_waiting() && !room.remembered;
+                room.remembered |= remember;
                 let next = timer(room.typing());
                 self.after(index, id.generation, before, moves, next);
+                if remember {
+                    self.away.push_back((index, id.generation));
+                    self.forget_the_longest_gone();
+                }
                 if over {
-                    self.rooms -= 1;
                     self.remove(index);
                 }
             }
@@ -389,9 +380,18 @@ impl Homes {
             if self.slots[index as usize].generation != generation {
                 continue;
             }
-            let Some(user) = self.user_mut(index) else { continue };
-            user.remembered = false;
-            if user.is_over() {
+            let over = match self.slots[index as usize].channel.as_mut() {
+                Some(Body::User(user)) => {
+                    user.remembered = false;
+                    user.is_over()
+                }
+                Some(Body::Room(room)) => {
+                    room.remembered = false;
+                    room.is_waiting()
+                }
+                _ => false,
+            };
+            if over {
                 self.remove(index);
             }
         }
@@ -441,7 +441,9 @@ impl Homes {
             outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event);
         }
         match from {
-            Some(from) if !all => outlet.reply(from, None, Reply::TellRooms { event: Box::new(event) }),
+            Some(from @ ReplyTo::Connection(_)) if !all => {
+                outlet.reply(from, None, Reply::TellRooms { event: Box::new(event) });
+            }
             _ if all => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
             _ => {}
         }
@@ -494,7 +496,10 @@ impl Homes {
 
     fn remove(&mut self, index: u32) {
         let name = match self.slots[index as usize].channel.take() {
-            Some(Body::Room(room)) => room.into_name(),
+            Some(Body::Room(room)) => {
+                self.rooms -= 1;
+                room.into_name()
+            }
             Some(Body::Topic(topic)) => topic.into_name(),
             Some(Body::User(user)) => user.name,
             None => return,

@@ -2,7 +2,7 @@
 //!
 //! The home counts; which connections they are only their own shard knows.
 
-use crate::model::{Dialect, Variant};
+use crate::model::Variant;
 
 /// Counts per shard and variant, kept dense and small: most channels live on one shard in one variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,11 +41,6 @@ impl Interest {
         true
     }
 
-    /// Subscribers of one dialect.
-    pub fn of(&self, dialect: Dialect) -> usize {
-        self.entries.iter().filter(|e| e.variant.dialect == dialect).map(|e| e.count as usize).sum()
-    }
-
     /// The dialects with at least one subscriber, a bit each by [`Dialect::index`].
     pub fn dialects(&self) -> u8 {
         self.entries.iter().fold(0, |mask, e| mask | 1 << e.variant.dialect.index())
@@ -79,6 +74,7 @@ impl Interest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Dialect;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

@@ -28,7 +28,11 @@ pub struct Room {
     creator: Option<Arc<str>>,
     /// Users with a name who are in it; guests are only counted.
     members: BTreeMap<Arc<str>, Member>,
+    /// How many of them are away and yet one of the conversation.
+    absent: usize,
     typing: TypingTable,
+    /// It is on the list of those that nobody is in and that are remembered for the absent.
+    pub remembered: bool,
     /// The newest messages and their authors, as many as can be edited.
     recent: VecDeque<(MessageId, Arc<str>)>,
 }
@@ -38,6 +42,12 @@ struct Member {
     devices: u32,
     /// It stays one of the conversation while it is away.
     stands: bool,
+}
+
+impl Member {
+    fn is_absent(&self) -> bool {
+        self.stands && self.devices == 0
+    }
 }
 
 /// A message that is to be said.
@@ -65,7 +75,9 @@ impl Room {
             kept: false,
             creator: None,
             members: BTreeMap::new(),
+            absent: 0,
             typing: TypingTable::default(),
+            remembered: false,
             recent: VecDeque::new(),
         }
     }
@@ -75,9 +87,14 @@ impl Room {
         Self { settings, kept: true, creator, ..Self::joined(name) }
     }
 
+    /// Whether nobody is in it and it is only there for those who will come back.
+    pub fn is_waiting(&self) -> bool {
+        !self.kept && self.interest.is_empty() && self.absent > 0
+    }
+
     /// Whether nothing would be lost if it went.
     pub fn is_over(&self) -> bool {
-        !self.kept && self.interest.is_empty() && !self.members.values().any(|m| m.stands)
+        !self.kept && self.interest.is_empty() && self.absent == 0
     }
 
     pub fn realm(&self) -> RealmId {
@@ -122,6 +139,7 @@ impl Room {
         self.interest.add(origin.reply_to.shard(), variant);
         if let Some(user) = named(origin) {
             let member = self.members.entry(user).or_default();
+            self.absent -= usize::from(member.is_absent());
             member.devices += 1;
             member.stands |= manner == JoinManner::Standing;
         }
@@ -188,7 +206,9 @@ impl Room {
         let Some(user) = named(origin) else { return false };
         let Some(member) = self.members.get_mut(&user) else { return false };
         member.devices = member.devices.saturating_sub(1);
-        member.stands &= quiet;
+        // Where another device still is, the user is one of the conversation.
+        member.stands &= quiet || member.devices > 0;
+        self.absent += usize::from(member.is_absent());
         let stands = member.stands;
         if member.devices == 0 && !stands {
             self.members.remove(&user);
@@ -242,12 +262,14 @@ impl Room {
     fn after_publishing(&self, ask: &Ask<'_>, event: &Event, confirm: bool, outlet: &mut impl Outlet) {
         let Event::Message(message) = event else { return };
         let other = |user: &Arc<str>| *user != message.from;
-        let heard = self.members.iter().any(|(user, m)| other(user) && m.devices > 0);
+        let heard = confirm && self.members.iter().any(|(user, m)| other(user) && m.devices > 0);
         if confirm && heard {
             let (id, room) = (message.id, Some(self.name.id.clone()));
             ask.answer(outlet, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
         }
-        let absent = self.members.iter().filter(|(user, m)| m.stands && m.devices == 0 && other(user));
+        // Most rooms have none, and need no walk.
+        let looked = if self.absent > 0 { &self.members } else { const { &BTreeMap::new() } };
+        let absent = looked.iter().filter(|(user, m)| m.is_absent() && other(user));
         for (user, _) in absent.take(ABSENT_MAX) {
             let confirm = (confirm && !heard).then(|| (message.id, self.name.id.clone()));
             self.send_off(ask, user, Op::Keep { event: Box::new(event.clone()), confirm }, outlet);

@@ -199,13 +199,16 @@ impl User {
     }
 
     pub fn release(&mut self, room: &str, for_good: bool) {
+        let mut held = false;
         if let Some(at) = self.claims.iter().position(|(r, _)| **r == *room) {
             self.claims[at].1 -= 1;
-            if self.claims[at].1 == 0 {
+            held = self.claims[at].1 > 0;
+            if !held {
                 self.claims.swap_remove(at);
             }
         }
-        if for_good {
+        // Where another device still is, the user is one of the conversation.
+        if for_good && !held {
             self.kept.standing.retain(|r| **r != *room);
         }
     }

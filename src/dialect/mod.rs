@@ -20,7 +20,7 @@ pub use request::{Heard, Order, Reader, Request, Speech};
 pub use saying::{About, Aside, Saying, Stats};
 pub use scratch::JsonScratch;
 
-use crate::model::{Code, Dialect, Event, Kind, Refusal};
+use crate::model::{Address, Code, Dialect, Event, Refusal};
 
 /// Bytes of a channel's name, a user's id or a room's password. Names are repeated in every frame, and
 /// 256 bytes are more than any document shows. Longer: refused, [`Code::TooLarge`].
@@ -111,14 +111,12 @@ pub const fn discriminator(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What `dialect` calls a channel, for figures shown to administrators.
-pub fn channel_name(dialect: Dialect, kind: Kind, id: &str) -> String {
-    match (dialect, kind) {
-        (Dialect::Aegisx, Kind::Room) => format!("public:{id}"),
-        (Dialect::Sge, Kind::Room) => format!("group:{id}"),
-        (_, Kind::Presence) => format!("presence:{id}"),
-        (_, Kind::User) => format!("user:{id}"),
-        (_, Kind::Room | Kind::Topic) => id.to_owned(),
+/// What a client of AegisX calls a channel, whole.
+pub fn aegisx_name(place: Address<'_>) -> String {
+    match place {
+        Address::Public(id) => format!("public:{id}"),
+        Address::Tenant(name) | Address::Notifications(name) => name.to_owned(),
+        other => other.channel().map_or_else(String::new, |(_, id)| id.to_owned()),
     }
 }
 

@@ -112,12 +112,9 @@ pub enum Op {
         tenant: Arc<str>,
         of: Option<Arc<[Arc<str>]>>,
     },
-    /// Channels with connections of a dialect, and how many; the shard that answers adds its own connections
-    /// by tenant.
-    CountMembers {
-        realm: RealmId,
+    /// The receiving shard's connections of a dialect, by tenant and by channel (AEG-18).
+    CountConnections {
         dialect: Dialect,
-        by_tenant: Vec<(Arc<str>, usize)>,
     },
     /// End the connection of that id, if it is on the receiving shard (AEG-03).
     Disconnect {

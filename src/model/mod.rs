@@ -30,6 +30,6 @@ pub use notification::{Notification, Priority};
 pub use presence::{Cause, Presence, Showing, Status};
 pub use principal::Principal;
 pub use refusal::{Code, Refusal};
-pub use reply::{Follow, MemberCount, Reply, ReplyTo};
+pub use reply::{Follow, Reply, ReplyTo};
 pub use room::{RoomInfo, RoomSettings};
 pub use roster::Contact;

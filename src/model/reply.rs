@@ -78,9 +78,10 @@ pub enum Reply {
         users: Vec<Presence>,
         total: usize,
     },
+    /// One shard's connections; channels as the dialect calls them.
     Counts {
-        channels: Vec<MemberCount>,
         by_tenant: Vec<(Arc<str>, usize)>,
+        by_channel: Vec<(Arc<str>, usize)>,
     },
     /// The message is on its way, or waits for the user's next connection.
     Sent {
@@ -124,12 +125,4 @@ pub enum Follow {
     Room(Arc<str>),
     /// How a contact of its user is.
     Presence(Arc<str>),
-}
-
-/// How many connections of one dialect are in a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberCount {
-    pub kind: Kind,
-    pub id: Arc<str>,
-    pub connections: usize,
 }

@@ -6,7 +6,7 @@
 //! applied only while no delivery of this shard waits; a connection is not read while a command of its
 //! waits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::shared::Shared;
 use super::wheel::Wheel;
-use crate::channel::Homes;
+use crate::channel::{Homes, Outlet};
 use crate::clock::Now;
 use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
@@ -324,28 +324,45 @@ impl<N: Notify> Core<N> {
     }
 
     /// Applies a command whose home this shard is, and hands out what it leads to.
-    pub(super) fn apply(&mut self, mut command: Command) {
-        match &mut command.op {
-            Op::CountMembers { dialect, by_tenant, .. } => *by_tenant = self.connections_by_tenant(*dialect),
+    pub(super) fn apply(&mut self, command: Command) {
+        match self.own(&command.op) {
+            Some(reply) => self.dispatch.reply(command.origin.reply_to, command.origin.tag, reply),
+            None => self.homes.apply(command, self.now, &mut self.dispatch),
+        }
+        self.hand_out();
+    }
+
+    /// What is asked of the shard's connections and not of a home.
+    fn own(&mut self, op: &Op) -> Option<Reply> {
+        match op {
+            Op::CountConnections { dialect } => Some(self.count_connections(*dialect)),
             Op::Disconnect { connection } => {
                 let seed = self.shared.seed;
                 let meant = self.conns.iter().find(|(_, c)| c.is_open() && c.key.uuid(seed) == *connection);
                 self.disconnecting.extend(meant.map(|(_, c)| c.key));
+                Some(Reply::Done)
             }
-            _ => {}
+            _ => None,
         }
-        self.homes.apply(command, self.now, &mut self.dispatch);
-        self.hand_out();
     }
 
-    fn connections_by_tenant(&self, dialect: Dialect) -> Vec<(Arc<str>, usize)> {
-        let mut counts: std::collections::BTreeMap<Arc<str>, usize> = std::collections::BTreeMap::new();
+    /// A walk over all connections: only administrators ask for it.
+    fn count_connections(&self, dialect: Dialect) -> Reply {
+        let mut by_tenant: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        let mut by_channel: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         for (_, conn) in self.conns.iter().filter(|(_, c)| c.variant.dialect == dialect && c.is_open()) {
             if let Some(who) = &conn.who {
-                *counts.entry(who.tenant.clone()).or_default() += 1;
+                *by_tenant.entry(who.tenant.clone()).or_default() += 1;
+            }
+            for joined in conn.rooms.iter().filter(|j| !j.leaving) {
+                let name = crate::dialect::aegisx_name(joined.wording.of(&joined.name));
+                *by_channel.entry(name.into()).or_default() += 1;
             }
         }
-        counts.into_iter().collect()
+        Reply::Counts {
+            by_tenant: by_tenant.into_iter().collect(),
+            by_channel: by_channel.into_iter().collect(),
+        }
     }
 
     /// Delivers what homes have told the outlet.

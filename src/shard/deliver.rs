@@ -311,7 +311,9 @@ impl<N: Notify> Core<N> {
             conn.messages.give_back();
             skip(conn, joining.else_skip);
         }
-        self.refuse(key, About::Join, refusal, joining.tag.as_deref());
+        if joining.tell || joining.else_skip > 0 {
+            self.refuse(key, About::Join, refusal, joining.tag.as_deref());
+        }
         self.resumed.push(key);
     }
 

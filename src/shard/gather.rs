@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::core::Core;
 use crate::conn::{Gathered, Gathering, Wait};
-use crate::dialect::{self, Saying, Stats};
+use crate::dialect::{Saying, Stats};
 use crate::lane::Notify;
-use crate::model::{ConnKey, Dialect, MemberCount, Op, Presence, Principal, Reply, Status, Target};
+use crate::model::{ConnKey, Op, Presence, Principal, Reply, Status, Target};
 
 /// Names in one list of those online; it says how many there are when they are more.
 const ONLINE_MAX: usize = 1000;
@@ -25,7 +25,7 @@ impl<N: Notify> Core<N> {
         };
         let realm = self.shared.rules(dialect).realm;
         let op = match &what {
-            Gathering::Stats => Op::CountMembers { realm, dialect, by_tenant: Vec::new() },
+            Gathering::Stats => Op::CountConnections { dialect },
             _ => Op::ListUsers { realm, tenant, of },
         };
         let gathered = Gathered { what, left: shards, users: Vec::new(), total: 0, by_channel: Vec::new(), by_tenant: Vec::new() };
@@ -44,12 +44,9 @@ impl<N: Notify> Core<N> {
                 gathered.users.extend(users);
                 gathered.total += total;
             }
-            Reply::Counts { channels, by_tenant } => {
-                for MemberCount { kind, id, connections } in channels {
-                    let name = dialect::channel_name(Dialect::Aegisx, kind, &id).into();
-                    add(&mut gathered.by_channel, name, connections);
-                }
+            Reply::Counts { by_tenant, by_channel } => {
                 by_tenant.into_iter().for_each(|(tenant, n)| add(&mut gathered.by_tenant, tenant, n));
+                by_channel.into_iter().for_each(|(name, n)| add(&mut gathered.by_channel, name, n));
             }
             other => {
                 // Of something sent before; the gathering goes on.

@@ -72,6 +72,8 @@ impl<N: Notify> Core<N> {
             }
             self.ask_inbox(key, Op::Attach { variant, rooms: Vec::new() });
         }
+        // Its credential may end.
+        self.look_at(key);
         self.go_on(key);
     }
 
