@@ -561,7 +561,7 @@ fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outle
         }
         Op::Announce { event, except } => {
             room.relay(ask, &event, &except, outlet);
-            ask.done(outlet);
+            ask.told(outlet, !room.interest.is_empty());
         }
         Op::DescribeRoom => {
             let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
@@ -589,7 +589,7 @@ fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, ou
         }
         Op::Announce { event, except } => {
             topic.relay(ask, &event, &except, outlet);
-            ask.done(outlet);
+            ask.told(outlet, !topic.interest.is_empty());
         }
         // The other verbs are for rooms and users.
         _ => debug_assert!(false, "a verb that topics do not know"),
@@ -632,7 +632,7 @@ fn apply_to_user(
         Op::Acknowledge { id } => user.mailbox.acknowledge(id),
         Op::Announce { event, except } => {
             user.relay(ask, &event, &except, outlet);
-            ask.done(outlet);
+            ask.told(outlet, !user.interest.is_empty());
         }
         Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
         Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),
@@ -668,7 +668,8 @@ fn answer_for_nothing(op: &Op) -> Option<Reply> {
         Op::PresenceHistory => Some(Reply::Presences(Vec::new())),
         Op::RosterGet | Op::RosterRemove { .. } => Some(Reply::Roster(Vec::new())),
         // Nobody is there to hear it.
-        Op::Announce { .. } | Op::NotificationRead { .. } | Op::NotificationClear { .. } => Some(Reply::Done),
+        Op::Announce { .. } => Some(Reply::Notified { delivered: false }),
+        Op::NotificationRead { .. } | Op::NotificationClear { .. } => Some(Reply::Done),
         // As in a room that only its sender thinks of; or its end was quicker than the command.
         _ => None,
     }
