@@ -13,7 +13,7 @@ use std::hint::black_box;
 use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lanecast::dialect::{JsonScratch, Request, tusk};
-use lanecast::model::Event;
+use lanecast::model::{Address, Event, Kind, Message, MessageId};
 use serde::{Deserialize, Serialize};
 
 /// What a typed reader would ask serde for.
@@ -62,8 +62,8 @@ fn decode(c: &mut Criterion) {
             b.iter(|| {
                 buffer.copy_from_slice(text.as_bytes());
                 let request = tusk::decode(black_box(&mut buffer), &mut scratch, &limits).unwrap();
-                let Request::Publish { room, text } = request else { unreachable!() };
-                black_box(room.len() + text.len())
+                let Request::Publish { place: Address::Room(room), speech } = request else { unreachable!() };
+                black_box(room.len() + speech.text.len())
             })
         });
         group.bench_function(BenchmarkId::new("serde_json typed, borrowed", name), |b| {
@@ -113,12 +113,16 @@ fn encode(c: &mut Criterion) {
         [("16", plain(16)), ("128", plain(128)), ("128 half markup", dense(128)), ("1000", plain(1000))]
     {
         let mut out = BytesMut::with_capacity(16 * 1024);
-        let event = Event::Message {
-            room: "general".into(),
+        let event = Event::Message(Message {
+            id: MessageId::random(1),
+            kind: Kind::Room,
+            place: "general".into(),
             from: "user123".into(),
+            connection: None,
             text: text.as_str().into(),
+            detail: None,
             at_ms: 1_700_000_000_000,
-        };
+        });
         group.bench_function(BenchmarkId::new("ours", name), |b| {
             b.iter(|| {
                 out.clear();

@@ -4,8 +4,8 @@
 #![no_main]
 
 use lanecast::dialect::tusk::{self, Limits};
-use lanecast::dialect::{JsonScratch, Request};
-use lanecast::model::Code;
+use lanecast::dialect::{JsonScratch, MAX_NAME_BYTES, Request};
+use lanecast::model::{Address, Code};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -32,12 +32,18 @@ fn check(request: &Request<'_>, frame: usize, limits: &Limits) {
     };
     assert!(fits(frame, frame_limit));
     let (name, text) = match request {
-        Request::Publish { room, text } => (*room, Some(*text)),
-        Request::Direct { to, text } => (*to, Some(*text)),
-        Request::Join { room, .. } | Request::Leave { room } | Request::CreateRoom { room, .. } => (*room, None),
+        Request::Publish { place: Address::Room(room), speech } => (*room, Some(&*speech.text)),
+        Request::Direct { to, speech } => (*to, Some(&*speech.text)),
+        Request::Join { place: Address::Room(room), .. } | Request::Leave { place: Address::Room(room), .. } => {
+            (*room, None)
+        }
+        Request::CreateRoom { room, .. } => (*room, None),
+        Request::Join { .. } | Request::Leave { .. } | Request::Publish { .. } => {
+            panic!("Tusk knows rooms and nothing else: {request:?}")
+        }
         _ => return,
     };
-    assert!((1..=tusk::MAX_NAME_BYTES).contains(&name.len()));
+    assert!((1..=MAX_NAME_BYTES).contains(&name.len()));
     assert!(text.is_none_or(|text: &str| !text.is_empty() && fits(html_len(text), limits.max_text)));
 }
 

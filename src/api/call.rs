@@ -31,11 +31,7 @@ pub trait Backend {
     ///
     /// # Errors
     /// The token is no valid credential.
-<<<<<<< HEAD
     fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal>;
-=======
-    fn identify(&self, token: &str) -> Result<Arc<Principal>, Refusal>;
->>>>>>> rest
     /// Whether the server lets nobody in any more.
     fn is_draining(&self) -> bool;
     /// The wall clock, in milliseconds since 1970.

@@ -96,7 +96,7 @@ impl Backend for Stage {
     }
 
     /// `USER`, `TENANT/USER`, and a role or permission behind `+`; `svc` is a service, `bad` is none.
-    fn identify(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
+    fn identify(&self, _: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
         if token == "bad" {
             return Err(Refusal::new(Code::Unauthenticated, "Invalid token"));
         }

@@ -161,6 +161,7 @@ mod tests {
             roles: vec!["r".into()],
             permissions: Some(vec!["p".into()]),
             expires: Some(2000),
+            service: false,
         };
         assert_eq!(principal, expected);
         let bare = read(json!({"sub": "a"})).unwrap().into_principal(RealmId(0)).unwrap();

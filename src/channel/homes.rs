@@ -1,7 +1,7 @@
 //! Every channel whose home is this shard, and the one door to them: [`Homes::apply`].
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -38,8 +38,10 @@ pub struct Homes {
     users_of: [usize; Dialect::ALL.len()],
     /// Users whose presence changed in this turn.
     untold: Vec<(u32, u16)>,
-    /// Absent users who are remembered, and conversations of which all are away; who went first stands first.
-    away: VecDeque<(u32, u16)>,
+    /// Absent users who are remembered, and conversations of which all are away, by when they went.
+    away: BTreeMap<u64, u32>,
+    /// How many times somebody went.
+    went: u64,
     /// When somebody is no longer believed to write, and where.
     timers: BinaryHeap<Reverse<(u64, u32, u16)>>,
     /// Changes of presence that users have made.
@@ -86,7 +88,8 @@ impl Homes {
             channels_of: Default::default(),
             users_of: Default::default(),
             untold: Vec::new(),
-            away: VecDeque::new(),
+            away: BTreeMap::new(),
+            went: 0,
             timers: BinaryHeap::new(),
             presence_updates: 0,
         }
@@ -277,16 +280,12 @@ impl Homes {
                 let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
                 apply_to_room(room, &ask, op, fresh, outlet);
                 let over = room.is_over();
-                let remember = room.is_waiting() && !room.remembered;
-                room.remembered |= remember;
                 let next = timer(room.typing());
                 self.after(index, id.generation, before, moves, next);
-                if remember {
-                    self.away.push_back((index, id.generation));
-                    self.forget_the_longest_gone();
-                }
                 if over {
                     self.remove(index);
+                } else if moves {
+                    self.remember(index);
                 }
             }
             Body::Topic(topic) => {
@@ -340,7 +339,6 @@ impl Homes {
         let Some(user) = self.user(index) else { return };
         let (realm, tenant) = (user.name.realm, user.name.tenant.clone());
         let (online, listed, untold) = (user.is_online(), user.listed_at, user.untold);
-        let remember = !user.has_device() && !user.remembered && user.is_worth_remembering();
         match (online, listed) {
             (true, None) => {
                 let at = self.directory.enter(realm, &tenant, index);
@@ -361,32 +359,46 @@ impl Homes {
         if untold && self.untold.last() != Some(&(index, generation)) {
             self.untold.push((index, generation));
         }
-        if remember {
-            if let Some(user) = self.user_mut(index) {
-                user.remembered = true;
-            }
-            self.away.push_back((index, generation));
-            self.forget_the_longest_gone();
-        }
+        self.remember(index);
         if self.user(index).is_some_and(User::is_over) {
             self.remove(index);
+        }
+    }
+
+    /// Notes who went last; who is there again takes no place among the absent.
+    fn remember(&mut self, index: u32) {
+        let next = self.went + 1;
+        let (there, worth, remembered) = match self.slots[index as usize].channel.as_mut() {
+            Some(Body::User(user)) => (user.has_device(), user.is_worth_remembering(), &mut user.remembered),
+            Some(Body::Room(room)) => (!room.interest.is_empty(), room.is_waiting(), &mut room.remembered),
+            _ => return,
+        };
+        match *remembered {
+            Some(at) if there => {
+                *remembered = None;
+                self.away.remove(&at);
+            }
+            None if !there && worth => {
+                *remembered = Some(next);
+                self.went = next;
+                self.away.insert(next, index);
+                self.forget_the_longest_gone();
+            }
+            _ => {}
         }
     }
 
     fn forget_the_longest_gone(&mut self) {
         let max = self.limits.known_users;
         while max != 0 && self.away.len() > max {
-            let Some((index, generation)) = self.away.pop_front() else { break };
-            if self.slots[index as usize].generation != generation {
-                continue;
-            }
+            let Some((_, index)) = self.away.pop_first() else { break };
             let over = match self.slots[index as usize].channel.as_mut() {
                 Some(Body::User(user)) => {
-                    user.remembered = false;
+                    user.remembered = None;
                     user.is_over()
                 }
                 Some(Body::Room(room)) => {
-                    room.remembered = false;
+                    room.remembered = None;
                     room.is_waiting()
                 }
                 _ => false,

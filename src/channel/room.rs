@@ -31,8 +31,8 @@ pub struct Room {
     /// How many of them are away and yet one of the conversation.
     absent: usize,
     typing: TypingTable,
-    /// It is on the list of those that nobody is in and that are remembered for the absent.
-    pub remembered: bool,
+    /// Where it stands among those that nobody is in and that are remembered for the absent.
+    pub remembered: Option<u64>,
     /// The newest messages and their authors, as many as can be edited.
     recent: VecDeque<(MessageId, Arc<str>)>,
 }
@@ -77,7 +77,7 @@ impl Room {
             members: BTreeMap::new(),
             absent: 0,
             typing: TypingTable::default(),
-            remembered: false,
+            remembered: None,
             recent: VecDeque::new(),
         }
     }

@@ -26,8 +26,8 @@ pub struct User {
     kept: Kept,
     /// Where it stands in the directory of those online.
     pub listed_at: Option<u32>,
-    /// It is on the list of those who went and are remembered.
-    pub remembered: bool,
+    /// Where it stands among those who went and are remembered.
+    pub remembered: Option<u64>,
     /// Others are to be told of a change at the end of the turn.
     pub untold: bool,
 }
@@ -60,7 +60,7 @@ impl User {
             window: SlidingWindow::default(),
             kept: Kept::default(),
             listed_at: None,
-            remembered: false,
+            remembered: None,
             untold: false,
         }
     }
@@ -81,7 +81,7 @@ impl User {
 
     /// Whether nothing would be lost if it went.
     pub fn is_over(&self) -> bool {
-        !self.has_device() && self.mailbox.is_empty() && !self.remembered && !self.untold
+        !self.has_device() && self.mailbox.is_empty() && self.remembered.is_none() && !self.untold
     }
 
     pub fn typing(&mut self) -> &mut TypingTable {

@@ -3,6 +3,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::dialect::unknown_type;
+
+fn to_room<'a>(room: &'a str, text: &'a str) -> Request<'a> {
+    Request::Publish { place: Address::Room(room), speech: Speech::plain(text) }
+}
+
+fn showing(status: Status) -> Request<'static> {
+    Request::SetPresence { user: None, status: Some(status), message: None, location: None }
+}
 
 fn with_limits<R>(text: &str, limits: Limits, see: impl FnOnce(Result<Request, Refusal>) -> R) -> R {
     let mut bytes = text.as_bytes().to_vec();
@@ -39,24 +48,24 @@ const EACH_KIND: [&str; 10] = [
     r#"{"type": "presence", "status": "busy"}"#,
     r#"{"type": "ping"}"#,
     r#"{"type": "create_room", "room": "r", "settings": {"max_members": 50, "public": true, "moderated": false, "password": null}}"#,
-    r#"{"type": "ack", "id": "m2a"}"#,
+    r#"{"type": "ack", "id": "0000002a-0000-4000-8000-00000000002b"}"#,
     r#"{"type": "custom_action", "data": [1, {"x": null}]}"#,
 ];
 
 #[test]
 fn the_documents_messages() {
     means(EACH_KIND[0], Request::Authenticate { token: "jwt-token-here" });
-    means(EACH_KIND[1], Request::Join { room: "general", password: Some("p") });
-    means(r#"{"type":"join_room","room":"general"}"#, Request::Join { room: "general", password: None });
-    means(EACH_KIND[2], Request::Leave { room: "general" });
-    means(EACH_KIND[3], Request::Publish { room: "general", text: "Hello everyone!" });
-    means(EACH_KIND[4], Request::Direct { to: "user123", text: "Hello there!" });
+    means(EACH_KIND[1], Request::Join { place: Address::Room("general"), password: Some("p"), username: None });
+    means(r#"{"type":"join_room","room":"general"}"#, Request::Join { place: Address::Room("general"), password: None, username: None });
+    means(EACH_KIND[2], Request::Leave { place: Address::Room("general"), username: None });
+    means(EACH_KIND[3], to_room("general", "Hello everyone!"));
+    means(EACH_KIND[4], Request::Direct { to: "user123", speech: Speech::plain("Hello there!") });
     for status in [Status::Online, Status::Away, Status::Busy, Status::Offline] {
         let text = format!(r#"{{"type":"presence","status":"{}"}}"#, status.as_str());
-        means(&text, Request::SetPresence(status));
+        means(&text, showing(status));
     }
     means(EACH_KIND[6], Request::Ping);
-    means(EACH_KIND[8], Request::Acknowledge(MessageId(0x2a)));
+    means(EACH_KIND[8], Request::Acknowledge(MessageId::random((0x2a << 96) | 0x2b)));
     means(EACH_KIND[9], Request::Custom { kind: "custom_action" });
 }
 
@@ -64,24 +73,24 @@ fn the_documents_messages() {
 fn what_absence_means() {
     means(r#"{"type":"auth"}"#, Request::Authenticate { token: "" });
     means(r#"{"type":"auth","token":null}"#, Request::Authenticate { token: "" });
-    means(r#"{"type":"presence"}"#, Request::SetPresence(Status::Online));
-    means(r#"{"type":"presence","status":null}"#, Request::SetPresence(Status::Online));
+    means(r#"{"type":"presence"}"#, showing(Status::Online));
+    means(r#"{"type":"presence","status":null}"#, showing(Status::Online));
     means(
         r#"{"type":"join_room","room":"r","password":""}"#,
-        Request::Join { room: "r", password: Some("") },
+        Request::Join { place: Address::Room("r"), password: Some(""), username: None },
     );
 }
 
 #[test]
 fn text_stays_raw_and_escapes_are_undone() {
-    means(&broadcast("<b>\"'& ünï"), Request::Publish { room: "general", text: "<b>\"'& ünï" });
+    means(&broadcast("<b>\"'& ünï"), to_room("general", "<b>\"'& ünï"));
     let text = r#"{"\u0074ype":"broad\u0063ast","room":"\ud83d\ude00","message":"a\n\u0000\"\\\/"}"#;
-    means(text, Request::Publish { room: "😀", text: "a\n\0\"\\/" });
+    means(text, to_room("😀", "a\n\0\"\\/"));
 }
 
 #[test]
 fn of_equal_keys_the_last_wins() {
-    means(r#"{"type":"ping","type":"leave_room","room":"a","room":"b"}"#, Request::Leave { room: "b" });
+    means(r#"{"type":"ping","type":"leave_room","room":"a","room":"b"}"#, Request::Leave { place: Address::Room("b"), username: None });
     means(r#"{"type":7,"type":"ping"}"#, Request::Ping);
     says(r#"{"type":"ping","type":7}"#, "Invalid message format");
 }
@@ -128,6 +137,7 @@ fn the_documented_errors() {
         (r#"{"type":"private_message","to":"u"}"#, "Target user ID and message required"),
         (r#"{"type":"ack"}"#, "Field \"id\" must be the id of a message"),
         (r#"{"type":"ack","id":"17"}"#, "Field \"id\" must be the id of a message"),
+        (r#"{"type":"ack","id":"m2a"}"#, "Field \"id\" must be the id of a message"),
     ] {
         says(text, said);
         assert_eq!(refusal(text).code, Code::InvalidField);
@@ -353,8 +363,8 @@ proptest! {
         let none = Limits { max_frame: 0, max_auth_frame: 0, max_text: 0 };
         let message = serde_json::json!({"type": "broadcast", "room": room, "message": text}).to_string();
         with_limits(&message, none, |got| match got {
-            Ok(Request::Publish { room: r, text: t }) => assert_eq!((r, t), (room.as_str(), text.as_str())),
-            other => assert!(text.is_empty() && other.is_err()),
+            Ok(request) => assert_eq!(request, to_room(&room, &text)),
+            Err(_) => assert!(text.is_empty()),
         });
     }
 }

@@ -6,13 +6,21 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{ChannelId, Code, MessageId, RealmId, Refusal, RoomInfo, Status};
+use crate::dialect::{About, Stats};
+use crate::model::{
+    Cause, Code, Dialect, MessageId, Presence, RealmId, Refusal, Status, Typing,
+};
 
 const AT_MS: u64 = 1_700_000_000_999;
 const AT: u64 = 1_700_000_000;
 /// Needs escaping wherever it stands.
 const ODD: &str = "a\"b\\<c>&'\n\u{1}é😀";
 const ODD_HTML: &str = "a&quot;b\\&lt;c&gt;&amp;&#039;\n\u{1}é😀";
+const ID: &str = "0000002a-0000-4000-8000-00000000002b";
+
+fn id() -> MessageId {
+    MessageId::random((0x2a << 96) | 0x2b)
+}
 
 fn written(write: impl FnOnce(&mut BytesMut)) -> Value {
     let mut out = BytesMut::from("before");
@@ -25,91 +33,131 @@ fn event(event: &Event) -> Value {
     written(|out| assert!(encode_event(event, out)))
 }
 
-fn reply(reply: &Reply) -> Value {
-    written(|out| assert!(encode_reply(reply, out)))
+/// The tag is for other dialects.
+const ASIDE: Aside<'_> = Aside { tag: Some("7"), at_ms: AT_MS };
+
+fn saying(saying: &Saying<'_>) -> Value {
+    written(|out| assert!(encode_saying(saying, &ASIDE, out)))
 }
 
 fn odd() -> Arc<str> {
     ODD.into()
 }
 
+fn message(kind: Kind, text: &str) -> Message {
+    Message {
+        id: id(),
+        kind,
+        place: odd(),
+        from: odd(),
+        connection: None,
+        text: text.into(),
+        detail: None,
+        at_ms: AT_MS,
+    }
+}
+
 #[test]
 fn events() {
-    let message = Event::Message { room: odd(), from: odd(), text: ODD.into(), at_ms: AT_MS };
     let expected =
         json!({"type": "room_message", "room": ODD, "message": ODD_HTML, "from": ODD, "timestamp": AT});
-    assert_eq!(event(&message), expected);
+    assert_eq!(event(&Event::Message(message(Kind::Room, ODD))), expected);
 
-    let joined = Event::Joined { room: odd(), user: odd() };
+    let (room, user, username, at_ms) = (odd(), odd(), Some(odd()), AT_MS);
+    let joined = Event::Joined { room: room.clone(), user: user.clone(), username: username.clone(), at_ms };
     assert_eq!(event(&joined), json!({"type": "user_joined", "room": ODD, "userId": ODD}));
-    let left = Event::Left { room: odd(), user: odd() };
+    let left = Event::Left { room, user, username, at_ms };
     assert_eq!(event(&left), json!({"type": "user_left", "room": ODD, "userId": ODD}));
 
     for status in [Status::Online, Status::Away, Status::Busy, Status::Offline] {
-        let presence = Event::Presence { user: odd(), status, at_ms: AT_MS };
-        let expected =
-            json!({"type": "presence_update", "userId": ODD, "status": status.as_str(), "timestamp": AT});
-        assert_eq!(event(&presence), expected);
+        for cause in [Cause::Came, Cause::Went, Cause::Said { changed: true }] {
+            let presence =
+                Presence { user: odd(), status, message: Some(odd()), location: Some(odd()), at_ms: AT_MS };
+            let expected =
+                json!({"type": "presence_update", "userId": ODD, "status": status.as_str(), "timestamp": AT});
+            assert_eq!(event(&Event::Presence { presence, cause }), expected);
+        }
     }
 
-    let direct = Event::Direct { id: MessageId(0x2a), from: odd(), text: ODD.into(), at_ms: AT_MS };
     let expected =
-        json!({"type": "private_message", "id": "m2a", "from": ODD, "message": ODD_HTML, "timestamp": AT});
-    assert_eq!(event(&direct), expected);
+        json!({"type": "private_message", "id": ID, "from": ODD, "message": ODD_HTML, "timestamp": AT});
+    assert_eq!(event(&Event::Direct(message(Kind::User, ODD))), expected);
+}
+
+#[test]
+fn what_the_document_does_not_have_is_not_said() {
+    let (room, user, message_id, at_ms) = (odd(), odd(), id(), AT_MS);
+    let typing =
+        Typing { room: Some(odd()), to: odd(), user: odd(), username: None, on: true, at_ms: AT_MS };
+    for event in [
+        Event::Message(message(Kind::Topic, "x")),
+        Event::StatusChanged { user: odd(), status: Status::Away, at_ms },
+        Event::Typing(typing),
+        Event::Read { room: room.clone(), message: message_id, user: user.clone(), at_ms },
+        Event::Edited {
+            room: room.clone(),
+            message: message_id,
+            user: user.clone(),
+            text: "x".into(),
+            at_ms,
+        },
+        Event::Deleted { room, message: message_id, user, at_ms },
+        Event::NotificationRead { id: message_id, at_ms },
+        Event::NotificationCleared { id: None, at_ms },
+    ] {
+        let mut out = BytesMut::new();
+        assert!(!encode_event(&event, &mut out) && out.is_empty(), "{event:?}");
+    }
+    for silent in [
+        Saying::Online { users: &[], total: 0 },
+        Saying::Ping,
+        Saying::Joined(Address::Group(ODD)),
+        Saying::Left(Address::System),
+        Saying::NotificationsSubscribed { types: &[] },
+        Saying::Delivered { id: id(), room: Some(ODD), at_ms },
+        Saying::Roster(&[]),
+        Saying::Stats(&Stats::default()),
+    ] {
+        let mut out = BytesMut::new();
+        assert!(!encode_saying(&silent, &ASIDE, &mut out) && out.is_empty(), "{silent:?}");
+    }
 }
 
 #[test]
 fn an_extensions_frame_is_copied_as_it_is_and_only_its_own_dialects() {
     let json = r#"{ "type":"custom_response", "data":"Action processed" }"#;
     let mut out = BytesMut::new();
-    assert!(encode_event(&Event::Custom { dialect: Dialect::Tusk, json: json.into() }, &mut out));
+    let mut said = |of| {
+        out.clear();
+        let custom = Event::Custom { dialect: of, json: json.into() };
+        crate::dialect::encode_event(Dialect::Tusk, &custom, &mut out)
+    };
+    assert!(!said(Dialect::Echo));
+    assert!(said(Dialect::Tusk));
     assert_eq!(&out[..], json.as_bytes());
-    out.clear();
-    assert!(!encode_event(&Event::Custom { dialect: Dialect::Echo, json: json.into() }, &mut out));
-    assert!(out.is_empty());
 }
 
 #[test]
-fn replies() {
-    let channel = ChannelId { home: 0, generation: 0, index: 0 };
-    let room = odd();
-    let joined = Reply::Joined { channel, room: room.clone() };
-    assert_eq!(reply(&joined), json!({"type": "room_joined", "room": ODD}));
-    assert_eq!(reply(&Reply::Left { room }), json!({"type": "room_left", "room": ODD}));
+fn answers() {
+    let room = Address::Room(ODD);
+    assert_eq!(saying(&Saying::Joined(room)), json!({"type": "room_joined", "room": ODD}));
+    assert_eq!(saying(&Saying::Left(room)), json!({"type": "room_left", "room": ODD}));
 
-    let sent = |queued| Reply::Sent { to: odd(), id: MessageId(255), queued };
-    assert_eq!(reply(&sent(false)), json!({"type": "message_sent", "to": ODD, "id": "mff"}));
-    assert_eq!(reply(&sent(true)), json!({"type": "message_sent", "to": ODD, "id": "mff", "queued": true}));
-    let delivered = Reply::Delivered { id: MessageId(255) };
-    assert_eq!(reply(&delivered), json!({"type": "message_delivered", "id": "mff"}));
+    let sent = |queued| Saying::Sent { to: ODD, id: id(), queued };
+    assert_eq!(saying(&sent(false)), json!({"type": "message_sent", "to": ODD, "id": ID}));
+    assert_eq!(saying(&sent(true)), json!({"type": "message_sent", "to": ODD, "id": ID, "queued": true}));
+    let delivered = Saying::Delivered { id: id(), room: None, at_ms: AT_MS };
+    assert_eq!(saying(&delivered), json!({"type": "message_delivered", "id": ID}));
 
-    let refused = Reply::Refused(Refusal::with(Code::Forbidden, ODD.into()));
-    assert_eq!(reply(&refused), json!({"type": "error", "message": ODD}));
-    let rate = Reply::Refused(Refusal::new(Code::RateLimited, "Rate limit exceeded"));
-    assert_eq!(reply(&rate), json!({"type": "error", "message": "Rate limit exceeded"}));
-
-    let info = RoomInfo {
-        name: odd(),
-        member_count: 0,
-        max_members: 50,
-        public: true,
-        moderated: false,
-        has_password: true,
-    };
-    let created = Reply::Room { info: info.clone(), created: true };
-    assert_eq!(reply(&created), json!({"type": "room_created", "room": ODD}));
-    let there = Reply::Room { info: info.clone(), created: false };
-    assert_eq!(reply(&there), json!({"type": "error", "message": "Room already exists"}));
-
-    for silent in [
-        Reply::Attached { channel, over: vec![] },
-        Reply::Claimed { room: odd() },
-        Reply::Rooms(vec![info]),
-        Reply::Done,
-    ] {
-        let mut out = BytesMut::new();
-        assert!(!encode_reply(&silent, &mut out) && out.is_empty(), "{silent:?}");
+    for about in [About::Join, About::Publish, About::Other] {
+        let refused = |refusal: &Refusal| saying(&Saying::Refused { about, refusal });
+        let odd = Refusal::with(Code::Forbidden, ODD.into());
+        assert_eq!(refused(&odd), json!({"type": "error", "message": ODD}));
+        let rate = Refusal::new(Code::RateLimited, "Rate limit exceeded");
+        assert_eq!(refused(&rate), json!({"type": "error", "message": "Rate limit exceeded"}));
     }
+    assert_eq!(saying(&Saying::RoomCreated { room: ODD }), json!({"type": "room_created", "room": ODD}));
+    assert_eq!(saying(&Saying::RoomExists), json!({"type": "error", "message": "Room already exists"}));
 }
 
 fn principal() -> Principal {
@@ -122,39 +170,38 @@ fn principal() -> Principal {
         permissions: None,
         verified: true,
         expires: Some(AT),
+        service: false,
     }
 }
 
 #[test]
 fn frames_of_the_connection_itself() {
-    assert_eq!(written(auth_failed), json!({"type": "auth_failed", "message": "Invalid token"}));
-    assert_eq!(written(|out| pong(AT, out)), json!({"type": "pong", "timestamp": AT}));
-    assert_eq!(written(|out| error(ODD, out)), json!({"type": "error", "message": ODD}));
-    let key = ConnKey { shard: 1, generation: 2, index: 3 };
-    let expected = json!({"type": "welcome", "connectionId": "1000200000003", "timestamp": AT});
-    assert_eq!(written(|out| welcome(key, AT, out)), expected);
+    assert_eq!(saying(&Saying::AuthFailed), json!({"type": "auth_failed", "message": "Invalid token"}));
+    assert_eq!(saying(&Saying::Pong), json!({"type": "pong", "timestamp": AT}));
+    let welcome = Saying::Welcome { connection: id().0, user: "u" };
+    assert_eq!(saying(&welcome), json!({"type": "welcome", "connectionId": ID, "timestamp": AT}));
 }
 
 #[test]
 fn auth_success_shows_what_the_credential_has() {
     let user = |user: Value| json!({"type": "auth_success", "user": user});
     let full = user(json!({"id": ODD, "username": "Jo \"x\"", "roles": ["user", "m\"od"]}));
-    assert_eq!(written(|out| auth_success(&principal(), out)), full);
+    assert_eq!(saying(&Saying::AuthSuccess(&principal())), full);
 
     let bare = Principal { username: None, roles: vec![], ..principal() };
     let expected = user(json!({"id": ODD, "username": ODD, "roles": []}));
-    assert_eq!(written(|out| auth_success(&bare, out)), expected);
+    assert_eq!(saying(&Saying::AuthSuccess(&bare)), expected);
 
     for permissions in [vec![], vec!["create_room".to_string(), "x".into()]] {
         let with = Principal { permissions: Some(permissions.clone()), ..bare.clone() };
         let expected = user(json!({"id": ODD, "username": ODD, "roles": [], "permissions": permissions}));
-        assert_eq!(written(|out| auth_success(&with, out)), expected);
+        assert_eq!(saying(&Saying::AuthSuccess(&with)), expected);
     }
 }
 
 #[test]
 fn a_batch_keeps_its_payloads_and_their_order() {
-    let payloads: Vec<BytesMut> = (0..3).map(|n| frame(|out| pong(n, out))).collect();
+    let payloads: Vec<BytesMut> = (0..3).map(|n| frame(|out| assert!(encode_saying(&Saying::Pong, &Aside { tag: None, at_ms: n * 1000 }, out)))).collect();
     let got = written(|out| batch(payloads.iter().map(|p| &p[..]), AT, out));
     let messages = json!([{"type": "pong", "timestamp": 0}, {"type": "pong", "timestamp": 1}, {"type": "pong", "timestamp": 2}]);
     assert_eq!(got, json!({"type": "batch", "messages": messages, "timestamp": AT}));
@@ -170,8 +217,9 @@ fn frame(write: impl FnOnce(&mut BytesMut)) -> BytesMut {
 
 #[test]
 fn the_document_shows_the_key_order() {
-    let message = Event::Message { room: "r".into(), from: "admin".into(), text: "Hi".into(), at_ms: 5999 };
-    let got = frame(|out| assert!(encode_event(&message, out)));
+    let message =
+        Message { place: "r".into(), from: "admin".into(), at_ms: 5999, ..message(Kind::Room, "Hi") };
+    let got = frame(|out| assert!(encode_event(&Event::Message(message), out)));
     assert_eq!(
         &got[..],
         br#"{"type":"room_message","room":"r","message":"Hi","from":"admin","timestamp":5}"#
@@ -181,8 +229,8 @@ fn the_document_shows_the_key_order() {
 proptest! {
     #[test]
     fn any_names_and_text_read_back(room: String, from: String, text: String, at_ms: u64) {
-        let message = Event::Message { room: room.as_str().into(), from: from.as_str().into(), text: text.clone().into(), at_ms };
-        let got = event(&message);
+        let (place, from_) = (room.as_str().into(), from.as_str().into());
+        let got = event(&Event::Message(Message { place, from: from_, at_ms, ..message(Kind::Room, &text) }));
         let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#039;");
         let expected = json!({"type": "room_message", "room": room, "message": escaped, "from": from, "timestamp": at_ms / 1000});
         prop_assert_eq!(got, expected);
