@@ -41,7 +41,7 @@ impl<'a, B: Backend> Visit<'a, B> {
         site: &'a Site,
     ) -> Result<Self, Refusal> {
         let realm = site.realms[dialect.index()];
-        let who = asked.principal(backend)?.map(|who| match who.realm == realm {
+        let who = asked.principal(dialect, backend)?.map(|who| match who.realm == realm {
             true => who,
             false => Principal { realm, ..(*who).clone() }.into(),
         });

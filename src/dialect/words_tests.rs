@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{
-    Address, Cause, Contact, Detail, Manner, Message, MessageId, Notification, Presence, Principal, Priority,
+    Address, Cause, Contact, Detail, Kind, Manner, Message, MessageId, Notification, Presence, Principal, Priority,
     RealmId, Status, Typing, Verbatim,
 };
 
@@ -211,6 +211,7 @@ fn principal(text: &Arc<str>, more: bool) -> Principal {
         permissions: more.then(|| vec![text.to_string()]),
         verified: more,
         expires: None,
+        service: false,
     }
 }
 

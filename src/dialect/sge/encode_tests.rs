@@ -198,6 +198,7 @@ fn sayings() {
         permissions: None,
         verified: true,
         expires: Some(AT),
+        service: false,
     };
     assert_eq!(
         saying(&Saying::AuthSuccess(&principal)),

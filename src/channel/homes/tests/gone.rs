@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Contact, MemberCount};
+use crate::model::Contact;
 
 fn remembering(known_users: usize) -> Homes {
     let limits = HomeLimits { known_users, ..HomeLimits::default() };
@@ -109,11 +109,6 @@ fn figures_by_dialect_rise_and_fall_with_their_connections() {
     wanted[Dialect::Tusk.index()] = (3, 1);
     wanted[Dialect::Gator.index()] = (3, 1);
     assert_eq!(with(&homes), wanted);
-    let op = Op::CountMembers { realm: REALM, dialect: Dialect::Tusk, by_tenant: vec![] };
-    let heard = act(&mut homes, Target::Shard, me("x", 9), op);
-    let Reply::Counts { channels: counts, .. } = heard.answer() else { panic!("{heard:?}") };
-    let room = MemberCount { kind: Kind::Room, id: "r".into(), connections: 2 };
-    assert!(counts.len() == 3 && counts.contains(&room), "{counts:?}");
     for (n, v) in (0..).zip(mix) {
         for channel in &channels {
             act(&mut homes, channel.clone(), me("u", n), leave(v));
