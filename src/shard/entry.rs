@@ -9,6 +9,7 @@ use hyper::{StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::Shared;
+use super::journal::journal;
 use crate::api::API_KEY_HEADER;
 use crate::conn::Holder;
 use crate::limit::Holding;
@@ -202,7 +203,8 @@ impl Applicant<'_> {
     }
 
     fn turned(&self, refusal: &Refusal) -> Turn {
-        tracing::info!(ip = %self.address, dialect = %self.dialect, cause = %refusal.text, "authentication failed");
+        let of = self.dialect;
+        journal!(info, of, ip = %self.address, dialect = %of, cause = %refusal.text, "authentication failed");
         UNAUTHORIZED
     }
 
