@@ -367,22 +367,23 @@ impl Homes {
 
     /// Notes who went last; who is there again takes no place among the absent.
     fn remember(&mut self, index: u32) {
-        let next = self.went + 1;
-        let (there, worth, remembered) = match self.slots[index as usize].channel.as_mut() {
-            Some(Body::User(user)) => (user.has_device(), user.is_worth_remembering(), &mut user.remembered),
-            Some(Body::Room(room)) => (!room.interest.is_empty(), room.is_waiting(), &mut room.remembered),
+        let (gone, remembered) = match self.slots[index as usize].channel.as_mut() {
+            Some(Body::User(user)) => {
+                (!user.has_device() && user.is_worth_remembering(), &mut user.remembered)
+            }
+            Some(Body::Room(room)) => (room.is_waiting(), &mut room.remembered),
             _ => return,
         };
-        match *remembered {
-            Some(at) if there => {
+        match (gone, *remembered) {
+            (true, None) => {
+                self.went += 1;
+                *remembered = Some(self.went);
+                self.away.insert(self.went, index);
+                self.forget_the_longest_gone();
+            }
+            (false, Some(at)) => {
                 *remembered = None;
                 self.away.remove(&at);
-            }
-            None if !there && worth => {
-                *remembered = Some(next);
-                self.went = next;
-                self.away.insert(next, index);
-                self.forget_the_longest_gone();
             }
             _ => {}
         }
@@ -618,7 +619,7 @@ fn apply_to_user(
 ) {
     let full = !room_for_more && !user.has_device();
     match op {
-        Op::SendDirect { .. } | Op::Keep { .. } | Op::Notify { .. } if full => {
+        Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. } if full => {
             ask.answer(outlet, Reply::Refused(QUEUE_FULL));
         }
         Op::Attach { variant, rooms } => user.attach(ask, variant, rooms, outlet),
@@ -628,10 +629,13 @@ fn apply_to_user(
         Op::Grant { limit, window_ms } => user.grant(ask, limit, window_ms, outlet),
         Op::SetPresence { showing } => user.set_presence(ask, showing, outlet),
         Op::PresenceHistory => ask.answer(outlet, Reply::Presences(user.shown.history())),
-        Op::SendDirect { text, detail, echo } => {
-            let draft = user::Draft { id: message, text, detail };
-            user.send(ask, draft, echo, room_for_more, outlet);
+        Op::SendDirect { text, detail } => {
+            user.send(ask, user::Draft { id: message, text, detail }, room_for_more, outlet);
         }
+        Op::SendFrom { to, text, detail } => {
+            user.send_on(ask, to, user::Draft { id: message, text, detail }, outlet);
+        }
+        Op::Receive { message } => user.receive(ask, *message, room_for_more, outlet),
         Op::Keep { event, confirm } => user.keep(ask, *event, confirm, outlet),
         Op::Notify { notification } => user.notify(ask, notification, outlet),
         Op::NotificationRead { id } => {
@@ -662,6 +666,8 @@ fn makes_a_user(op: &Op) -> bool {
             | Op::Claim { .. }
             | Op::Grant { .. }
             | Op::SendDirect { .. }
+            | Op::SendFrom { .. }
+            | Op::Receive { .. }
             | Op::Keep { .. }
             | Op::Notify { .. }
             | Op::SetPresence { .. }

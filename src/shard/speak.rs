@@ -79,12 +79,16 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn(key) else { return };
         let dialect = conn.variant.dialect;
         let unlimited = self.shared.rules(dialect).window.limit == 0;
-        let Some(name) = self.channel_name(key, Address::Chat(to)) else { return };
-        let op = Op::SendDirect {
-            text: speech.text.as_ref().into(),
-            detail: detail_of(dialect, speech),
-            echo: dialect == Dialect::Sge,
+        let (text, detail) = (speech.text.as_ref().into(), detail_of(dialect, speech));
+        // In SGE the sender's own devices hear it too (SGE-23).
+        let (target, op) = match dialect {
+            Dialect::Sge => {
+                let own = conn.who.as_ref().map(|who| who.user.clone()).unwrap_or_default();
+                (self.channel_name(key, Address::Inbox(&own)), Op::SendFrom { to: to.into(), text, detail })
+            }
+            _ => (self.channel_name(key, Address::Chat(to)), Op::SendDirect { text, detail }),
         };
+        let Some(name) = target else { return };
         if unlimited {
             return self.ask_named(key, name, op, tag);
         }

@@ -79,7 +79,7 @@ counters! {
     sockets_refused: Counter = "sockets_refused_total", "Sockets closed at once, because too many were not upgraded yet.";
     messages_received: Counter by Dialect = "messages_received_total", "Complete data messages read from connections.";
     message_latency: Histogram over Turns = "message_latency_seconds", "From the start of the turn that read a data message to the end of that turn's flush, once per message.";
-    messages_refused: Counter by Code = "messages_refused_total", "Messages answered by an error, by cause.";
+    messages_refused: Counter by Code = "message_errors_total", "Messages answered by an error, by cause.";
     deliveries: Counter = "deliveries_total", "Frames queued to connections.";
     frames_sent: Counter = "frames_sent_total", "Frames written to sockets completely.";
     bytes_received: Counter = "received_bytes_total", "Bytes read from sockets of connections.";

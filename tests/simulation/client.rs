@@ -82,8 +82,8 @@ pub struct Client {
     pub directs: BTreeMap<&'static str, VecDeque<u32>>,
     pub stays: BTreeMap<String, StayId>,
     pub inbox: Option<StayId>,
-    /// The server's number of the newest private message.
-    pub newest_direct: Option<u64>,
+    /// By sender: the number of the newest private message, heard while it is the user it is.
+    pub newest_direct: BTreeMap<usize, u32>,
     pub asked: [usize; ASKED],
     pub answered: [usize; ASKED],
     /// A Close frame was read.
@@ -109,7 +109,7 @@ impl Client {
             directs: BTreeMap::new(),
             stays: BTreeMap::new(),
             inbox: None,
-            newest_direct: None,
+            newest_direct: BTreeMap::new(),
             asked: [0; ASKED],
             answered: [0; ASKED],
             closed: false,

@@ -1,8 +1,10 @@
 //! What clients are told, checked as they read it.
 
 use lanecast::fanout::Frame;
+use lanecast::model::MessageId;
 
 use crate::client::{Asked, Client, Role};
+use crate::mail::Letter;
 use crate::plan::inbox;
 use crate::said::{self, Said};
 use crate::witness::Element;
@@ -61,7 +63,7 @@ impl World {
                 c.answer(Asked::Leave)
             }
             Said::AuthSuccess { user } => self.hear_known(client, user),
-            Said::Direct { id, number } => self.hear_direct(client, id, number),
+            Said::Direct { number } => self.hear_direct(client, number),
             Said::Sent { to, id, queued } => self.hear_sent(client, &to, id, queued),
             Said::Delivered { id } => self.mail.delivered(id, client),
             Said::Pong => self.clients[client].answer(Asked::Ping),
@@ -138,7 +140,7 @@ impl World {
         if let Some(stay) = c.inbox.take() {
             self.witness.leave(stay);
         }
-        c.newest_direct = None;
+        c.newest_direct.clear();
         if !c.watches() && user.starts_with('k') {
             c.inbox = Some(self.witness.enter(&inbox(&user), since, None)?);
         }
@@ -146,13 +148,14 @@ impl World {
         Ok(())
     }
 
-    fn hear_direct(&mut self, client: usize, id: u64, number: u32) -> Result<(), String> {
+    fn hear_direct(&mut self, client: usize, number: u32) -> Result<(), String> {
         let c = &mut self.clients[client];
         let me = c.me.clone().ok_or("a private message for nobody")?;
         let sent = self.messages.get(number as usize).filter(|(channel, _)| *channel == inbox(&me));
         let (channel, publisher) = sent.ok_or_else(|| format!("{me} got a message {number} of another"))?;
-        if c.newest_direct.replace(id).is_some_and(|before| before >= id) {
-            return Err(format!("{me} got m{id:x} twice or out of order"));
+        // Ids say nothing of the order; but each sender numbers upwards.
+        if c.newest_direct.insert(*publisher, number).is_some_and(|before| before >= number) {
+            return Err(format!("{me} got {number} twice or out of order"));
         }
         self.mail.heard(&me, number);
         match (&c.role, c.inbox) {
@@ -162,7 +165,7 @@ impl World {
         }
     }
 
-    fn hear_sent(&mut self, client: usize, to: &str, id: u64, queued: bool) -> Result<(), String> {
+    fn hear_sent(&mut self, client: usize, to: &str, id: MessageId, queued: bool) -> Result<(), String> {
         let c = &mut self.clients[client];
         c.answer(Asked::Direct)?;
         let number = c.directs.get_mut(to).and_then(std::collections::VecDeque::pop_front);
@@ -170,7 +173,7 @@ impl World {
         if queued && to.starts_with('k') {
             return Err(format!("a message to {to}, who is there, waits"));
         }
-        self.mail.sent(to, id, number, queued, client)
+        self.mail.sent(to, id, Letter { number, queued, delivered: false, sender: client, sent_at: self.step })
     }
 
     /// A client that is closed hears nothing more, wherever it was.

@@ -3,64 +3,70 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lanecast::model::MessageId;
+
 /// What is known of one message that its sender was told is sent.
 #[derive(Clone, Copy, Debug)]
-struct Letter {
-    number: u32,
-    queued: bool,
-    delivered: bool,
-    sender: usize,
+pub struct Letter {
+    pub number: u32,
+    pub queued: bool,
+    pub delivered: bool,
+    pub sender: usize,
+    /// The step at which its sender was told so.
+    pub sent_at: u64,
 }
 
 #[derive(Debug, Default)]
 struct Letters {
-    /// By the server's number: the order at home.
-    letters: BTreeMap<u64, Letter>,
+    /// By the server's id, which says nothing of the order at home.
+    letters: BTreeMap<MessageId, Letter>,
     /// By our number: how many devices heard it.
     heard: BTreeMap<u32, usize>,
-    /// Fed to the server, whatever became of it.
-    fed: usize,
+    /// By our number: the step at which it was fed to the server, whatever became of it.
+    fed: BTreeMap<u32, u64>,
+}
+
+impl Letters {
+    /// Whether `other` may have come to the user's home after that letter: it was not acknowledged before the
+    /// letter was even said, and is no earlier one of the same sender.
+    fn may_be_newer(&self, other: &Letter, letter: &Letter) -> bool {
+        let said_at = self.fed.get(&letter.number).copied().unwrap_or_default();
+        let earlier = other.sender == letter.sender && other.number <= letter.number;
+        !earlier && other.sent_at >= said_at
+    }
 }
 
 #[derive(Debug, Default)]
 pub struct Mail {
     users: BTreeMap<String, Letters>,
-    /// By the server's number: whom it is for.
-    known: BTreeMap<u64, String>,
+    /// By the server's id: whom it is for.
+    known: BTreeMap<MessageId, String>,
 }
 
 impl Mail {
-    pub fn fed(&mut self, to: &str) {
-        self.users.entry(to.into()).or_default().fed += 1;
+    pub fn fed(&mut self, to: &str, number: u32, step: u64) {
+        self.users.entry(to.into()).or_default().fed.insert(number, step);
     }
 
     /// A sender was told that its message is sent.
-    pub fn sent(
-        &mut self,
-        to: &str,
-        id: u64,
-        number: u32,
-        queued: bool,
-        sender: usize,
-    ) -> Result<(), String> {
+    pub fn sent(&mut self, to: &str, id: MessageId, letter: Letter) -> Result<(), String> {
         if self.known.insert(id, to.into()).is_some() {
-            return Err(format!("the id m{id:x} was given twice"));
+            return Err(format!("the id {id} was given twice"));
         }
-        let letter = Letter { number, queued, delivered: false, sender };
         self.users.entry(to.into()).or_default().letters.insert(id, letter);
         Ok(())
     }
 
     /// A sender was told that its message was delivered.
-    pub fn delivered(&mut self, id: u64, sender: usize) -> Result<(), String> {
-        let to = self.known.get(&id).ok_or_else(|| format!("m{id:x} was delivered before it was sent"))?;
+    pub fn delivered(&mut self, id: MessageId, sender: usize) -> Result<(), String> {
+        let to = self.known.get(&id).ok_or_else(|| format!("{id} was delivered before it was sent"))?;
         let letters = self.users.get_mut(to).map(|b| &mut b.letters);
         let letter = letters.and_then(|l| l.get_mut(&id)).ok_or("no such letter")?;
         if letter.sender != sender {
-            return Err(format!("m{id:x}: somebody else was told of its delivery"));
+            return Err(format!("{id}: somebody else was told of its delivery"));
         }
         match std::mem::replace(&mut letter.delivered, true) {
-            true => Err(format!("m{id:x} was delivered twice")),
+            true => Err(format!("{id} was delivered twice")),
             false => Ok(()),
         }
     }
@@ -74,19 +80,19 @@ impl Mail {
     /// oldest of more than `keep`. `alive`: senders that were told all there is to tell.
     pub fn all_settled(&self, keep: usize, alive: &BTreeSet<usize>) -> Result<(), String> {
         for (user, mail) in &self.users {
-            let unknown = mail.fed - mail.letters.len();
-            let candidates: Vec<_> = mail.letters.iter().filter(|(_, l)| l.queued).collect();
+            let unknown = mail.fed.len() - mail.letters.len();
+            let candidates: Vec<_> = mail.letters.values().filter(|l| l.queued).collect();
             for (id, letter) in &mail.letters {
                 let heard = mail.heard.get(&letter.number).copied().unwrap_or(0);
                 if letter.queued && heard > 1 {
-                    return Err(format!("{user}: m{id:x} waited, and {heard} devices heard it"));
+                    return Err(format!("{user}: {id} waited, and {heard} devices heard it"));
                 }
                 if letter.delivered || !alive.contains(&letter.sender) {
                     continue;
                 }
-                let newer = candidates.iter().filter(|(other, _)| *other > id).count();
+                let newer = candidates.iter().filter(|other| mail.may_be_newer(other, letter)).count();
                 if !letter.queued || heard > 0 || newer + unknown < keep {
-                    return Err(format!("{user}: m{id:x} ({letter:?}) was lost, {newer} newer ones waited"));
+                    return Err(format!("{user}: {id} ({letter:?}) was lost, {newer} newer ones waited"));
                 }
             }
         }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use lanecast::access::Policy;
 use lanecast::auth::{Credentials, Verifier};
-use lanecast::channel::HomeLimits;
+use lanecast::channel::{HomeLimits, RealmLimits};
 use lanecast::clock::Clock;
-use lanecast::conn::{Budget, Rules, Times};
-use lanecast::dialect::tusk;
+use lanecast::conn::{Budget, Greeting, Rules, Times, Window};
+use lanecast::dialect;
 use lanecast::extension::Extensions;
+use lanecast::limit::Holders;
 use lanecast::model::{ChannelName, Dialect, Kind, Principal, RealmId};
 use lanecast::shard::Shared;
 use lanecast::telemetry::Registry;
@@ -24,6 +25,9 @@ pub const WILD_ROOMS: [&str; 3] = ["w0", "w1", "w2"];
 pub const KEPT_USERS: [&str; 2] = ["k0", "k1"];
 /// Users that come and go: what is sent to them meanwhile waits.
 pub const AWAY_USERS: [&str; 3] = ["a0", "a1", "a2"];
+
+/// All dialects meet in one realm.
+const REALM: RealmId = RealmId(0);
 
 /// How often the scheduler chooses which kind of action, when there is a choice.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +48,8 @@ pub struct Plan {
     pub max_rooms_per_user: usize,
     pub max_room_members: usize,
     pub direct_queue: usize,
+    /// Absent users that one shard remembers.
+    pub known_users: usize,
     pub presence_broadcast: bool,
     /// Users online beyond whom only their rooms hear of their presence.
     pub presence_limit: usize,
@@ -67,6 +73,7 @@ impl Plan {
             max_rooms_per_user: dice.pick(&[0, 2, 3]),
             max_room_members: dice.pick(&[0, 0, 5]),
             direct_queue: dice.pick(&[2, 4, 1000]),
+            known_users: dice.pick(&[1, 3, 1000]),
             presence_broadcast: dice.percent(50),
             presence_limit: dice.pick(&[0, 0, 4]),
             idle_ms: dice.pick(&[0, 0, 20_000]),
@@ -86,15 +93,26 @@ impl Plan {
     pub fn shared(&self, registry: Registry) -> Arc<Shared> {
         let rules = |dialect| Rules {
             dialect,
-            realm: RealmId(Dialect::index(dialect) as u8),
+            realm: REALM,
             require_auth: false,
             messages: Budget::default(),
             pings: Budget::default(),
+            // Never exhausted; but whoever has one asks for each message first.
+            window: Window { limit: if dialect == Dialect::Gator { u32::MAX } else { 0 }, length: 1000 },
+            max_per_user: 0,
+            max_per_service: 0,
+            max_per_tenant: 0,
             max_rooms_per_user: self.max_rooms_per_user,
-            sizes: tusk::Limits::default(),
+            sizes: dialect::Limits::default(),
             frames: ws::Limits { max_message: 1 << 16, deflate: false, reserve: 0 },
             times: self.times(),
-            welcome: true,
+            greeting: if dialect == Dialect::Gator { Greeting::Online } else { Greeting::Welcome },
+            own_presence: dialect == Dialect::Tusk,
+            presence_broadcast: self.presence_broadcast,
+            typing: 3500,
+            token_at_upgrade: false,
+            public_per_tenant: false,
+            tenants: None,
             batch_window: self.batch_ms,
         };
         Arc::new(Shared {
@@ -103,20 +121,14 @@ impl Plan {
             clock: Clock::start(),
             rules: Dialect::ALL.into_iter().map(rules).collect(),
             access: Policy::default(),
-            homes: HomeLimits {
-                max_room_members: self.max_room_members,
-                max_rooms_per_user: self.max_rooms_per_user,
-                direct_queue: self.direct_queue,
-                direct_queue_total: 0,
-                presence_broadcast: self.presence_broadcast,
-                presence_broadcast_limit: self.presence_limit,
-            },
+            homes: self.homes(),
             credentials: Credentials {
                 api_keys: Vec::new(),
                 verifier: Verifier::new(None, None, None),
                 static_tokens: Vec::new(),
                 open: true,
             },
+            holders: Holders::new(),
             extensions: Extensions::default(),
             registry,
             pending_max: 64,
@@ -129,6 +141,19 @@ impl Plan {
             // Never reached: compressing connections are counted apart and get the plain frames.
             deflate_min: usize::MAX,
         })
+    }
+
+    fn homes(&self) -> HomeLimits {
+        let realm = RealmLimits {
+            max_room_members: self.max_room_members,
+            max_rooms_per_user: self.max_rooms_per_user,
+            queue: self.direct_queue,
+            presence_broadcast_limit: self.presence_limit,
+            message_cache: 4,
+            shows_connections: true,
+            ..RealmLimits::default()
+        };
+        HomeLimits { realms: vec![realm], queue_total: 0, known_users: self.known_users, seed: self.place_seed }
     }
 
     fn times(&self) -> Times {
@@ -146,7 +171,7 @@ impl Plan {
 /// The full name of a room or user of the simulation.
 pub fn channel(kind: Kind, id: &str) -> ChannelName {
     ChannelName {
-        realm: RealmId(Dialect::Tusk.index() as u8),
+        realm: REALM,
         tenant: Principal::DEFAULT_TENANT.into(),
         kind,
         id: id.into(),

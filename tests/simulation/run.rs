@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lanecast::conn::Phase;
-use lanecast::model::{CloseReason, Kind, Op, Reply, Target};
+use lanecast::model::{CloseReason, Dialect, Kind, Op, Reply, Target};
 use lanecast::telemetry::LaneClass;
 
 use crate::client::{Request, Role};
@@ -272,9 +272,10 @@ impl World {
                 c.backlog.of(LaneClass::Delivery).get(),
                 core.channels() as u64,
                 c.connections_open.cells().iter().map(|open| open.get()).sum(),
+                Dialect::ALL.iter().map(|d| c.channels.of(*d).get() + c.users.of(*d).get()).sum(),
             ];
             if left.iter().any(|n| *n != 0) {
-                let what = "[connections, rooms, users, queued, commands, deliveries, channels, open]";
+                let what = "[connections, rooms, users, queued, commands, deliveries, channels, open, by dialect]";
                 return Err(format!("shard {} keeps {left:?} of {what}", core.index()));
             }
         }

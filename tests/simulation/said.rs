@@ -2,6 +2,7 @@
 //! is enough, and quick.
 
 use lanecast::fanout::Frame;
+use lanecast::model::MessageId;
 use lanecast::ws::frame::payload_of;
 
 /// One thing that a connection was told.
@@ -35,14 +36,13 @@ pub enum Said {
     },
     Sent {
         to: String,
-        id: u64,
+        id: MessageId,
         queued: bool,
     },
     Delivered {
-        id: u64,
+        id: MessageId,
     },
     Direct {
-        id: u64,
         number: u32,
     },
     Presence {
@@ -62,10 +62,9 @@ fn field<'a>(text: &'a str, name: &str) -> Result<&'a str, String> {
     Ok(&text[from..from + len])
 }
 
-fn id(text: &str) -> Result<u64, String> {
+fn id(text: &str) -> Result<MessageId, String> {
     let id = field(text, "id")?;
-    let digits = id.strip_prefix('m').ok_or_else(|| format!("not an id: {id}"))?;
-    u64::from_str_radix(digits, 16).map_err(|e| format!("{id}: {e}"))
+    MessageId::parse(id).ok_or_else(|| format!("not an id: {id}"))
 }
 
 /// The number that a message's text begins with.
@@ -92,7 +91,7 @@ fn read_text(text: &str, out: &mut Vec<Said>) -> Result<(), String> {
             Said::Sent { to: owned("to")?, id: id(text)?, queued: text.contains("\"queued\":true") }
         }
         "message_delivered" => Said::Delivered { id: id(text)? },
-        "private_message" => Said::Direct { id: id(text)?, number: number(text)? },
+        "private_message" => Said::Direct { number: number(text)? },
         "presence_update" => Said::Presence { user: owned("userId")?, status: owned("status")? },
         "welcome" => Said::Welcome,
         _ => return Err(format!("unknown words: {text}")),

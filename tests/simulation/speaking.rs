@@ -78,7 +78,7 @@ impl World {
             return format!(r#"{{"type":"private_message","to":"{to}","message":"0"}}"#);
         }
         let (number, body) = self.number(client, inbox(to));
-        self.mail.fed(to);
+        self.mail.fed(to, number, self.step);
         let c = &mut self.clients[client];
         c.ask(Asked::Direct);
         c.directs.entry(to).or_default().push_back(number);

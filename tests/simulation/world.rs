@@ -13,7 +13,7 @@ use lanecast::clock::Now;
 use lanecast::conn::{Peer, Phase};
 use lanecast::lane::{Bell, Notify, mesh};
 use lanecast::model::{CloseReason, Dialect, Variant};
-use lanecast::shard::Core;
+use lanecast::shard::{Core, Entry};
 use lanecast::telemetry::Registry;
 
 use crate::client::{Client, Request, Role};
@@ -143,8 +143,8 @@ impl World {
 
     pub fn open(&mut self, shard: usize, role: Role, name: Option<String>, solo: bool) -> usize {
         let variant = Variant { dialect: Dialect::Tusk, deflate: self.dice.percent(30) };
-        let peer = Peer { address: Ipv4Addr::LOCALHOST.into(), place: None };
-        let key = self.core(shard).open(variant, None, peer);
+        let peer = Peer { address: Ipv4Addr::LOCALHOST.into(), place: None, holdings: Vec::new() };
+        let key = self.core(shard).open(variant, None, peer, Entry::Guest);
         let mut client = Client::new(key, role, name, solo);
         // An attachment beyond the limit leaves rooms unasked; the count of answers would not hold.
         client.steady = solo || self.plan.max_rooms_per_user != 0;

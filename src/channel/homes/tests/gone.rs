@@ -90,6 +90,51 @@ fn who_is_forgotten_keeps_the_messages_that_wait() {
     assert_eq!(texts(&attach(&mut homes, "a", 0)), ["x"]);
 }
 
+/// Somebody speaks in a conversation and its connection ends.
+fn speak_and_go(homes: &mut Homes, room: &str, user: &str) {
+    enter(homes, room, user, 0, JoinManner::Standing);
+    act(homes, named(Kind::Room, room), me(user, 0), leaving(true));
+}
+
+#[test]
+fn conversations_of_which_all_are_away_are_forgotten_like_users() {
+    let mut homes = remembering(2);
+    for room in ["a", "b", "a", "c"] {
+        speak_and_go(&mut homes, room, "u");
+    }
+    assert_eq!(homes.rooms(), 2);
+    let there = |room: &str| homes.names.contains_key(&place(Kind::Room, room));
+    assert_eq!(["a", "b", "c"].map(there), [true, false, true], "the one left first went first");
+    visit(&mut homes, "u");
+    assert_eq!(homes.rooms(), 1, "they share the places of users");
+}
+
+#[test]
+fn a_conversation_that_somebody_is_in_is_not_forgotten() {
+    let mut homes = remembering(1);
+    speak_and_go(&mut homes, "a", "u");
+    join(&mut homes, "a", 5, None);
+    for room in ["b", "c"] {
+        speak_and_go(&mut homes, room, "u");
+    }
+    let heard = act(&mut homes, named(Kind::Room, "a"), me("v", 1), saying("x", true));
+    assert_eq!(heard.errands.len(), 1, "who is away is still one of it");
+    act(&mut homes, named(Kind::Room, "a"), origin(5, None), leaving(true));
+    assert_eq!(homes.rooms(), 1);
+}
+
+#[test]
+fn a_user_leaves_a_conversation_with_the_last_of_its_devices() {
+    let mut homes = remembering(2);
+    join(&mut homes, "a", 5, None);
+    for n in [0, 1] {
+        enter(&mut homes, "a", "u", n, JoinManner::Standing);
+    }
+    let mut left = |n| act(&mut homes, named(Kind::Room, "a"), me("u", n), leaving(false)).events.len();
+    assert_eq!([left(0), left(1)], [0, 1]);
+    assert!(act(&mut homes, named(Kind::Room, "a"), me("v", 2), saying("x", true)).errands.is_empty());
+}
+
 #[test]
 fn figures_by_dialect_rise_and_fall_with_their_connections() {
     let mut homes = remembering(1);
