@@ -56,7 +56,7 @@ async fn stats_are_the_dialects_figures() {
     stage.writer.users.of(Dialect::Nexus).set(2);
     stage.writer.channels.of(Dialect::Nexus).set(1);
     stage.writer.deliveries.add(8);
-    stage.writer.messages_received.add(5);
+    stage.writer.messages_received.of(Dialect::Nexus).add(5);
     stage.writer.messages_refused.of(Code::Malformed).inc();
     let (status, mut body) = stage.call("", "GET", "/api/ws/stats", "").await;
     assert!(body["uptime_seconds"].take().is_u64());

@@ -12,8 +12,8 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op,
-    Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op, Origin,
+    Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -446,7 +446,14 @@ impl Homes {
     }
 
     /// Tells one change: those who watch the user, and everybody, or its rooms when too many are online.
-    fn tell(&self, name: &ChannelName, event: Event, all: bool, from: Option<ReplyTo>, outlet: &mut impl Outlet) {
+    fn tell(
+        &self,
+        name: &ChannelName,
+        event: Event,
+        all: bool,
+        from: Option<ReplyTo>,
+        outlet: &mut impl Outlet,
+    ) {
         let watchers = ChannelName { kind: Kind::Presence, ..name.clone() };
         if let Some(at) = self.names.get(&watchers)
             && let Some(body) = &self.slots[*at as usize].channel

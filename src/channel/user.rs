@@ -7,11 +7,11 @@ use super::presence::Shown;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
+use crate::model::Command;
 use crate::model::{
     ChannelName, Code, Contact, Detail, Dialect, Event, Except, Follow, JoinManner, Kind, Message, MessageId,
     Notification, Op, Priority, Refusal, Reply, Showing, Status, Target, Typing, Variant,
 };
-use crate::model::Command;
 
 /// One user with at least one device, or with something that is kept for it.
 #[derive(Debug)]
@@ -137,9 +137,7 @@ impl User {
     fn follow(&self, dialect: Dialect) -> Vec<Follow> {
         match dialect {
             Dialect::Nexus => self.kept.standing.iter().cloned().map(Follow::Room).collect(),
-            Dialect::Sge => {
-                self.kept.contacts.iter().map(|c| Follow::Presence(c.user.clone())).collect()
-            }
+            Dialect::Sge => self.kept.contacts.iter().map(|c| Follow::Presence(c.user.clone())).collect(),
             _ => Vec::new(),
         }
     }
@@ -187,7 +185,13 @@ impl User {
     }
 
     /// A place in one more room, within the limit over all of the user's devices (TUS-33).
-    pub fn take_place(&mut self, ask: &Ask<'_>, room: Arc<str>, manner: JoinManner, outlet: &mut impl Outlet) {
+    pub fn take_place(
+        &mut self,
+        ask: &Ask<'_>,
+        room: Arc<str>,
+        manner: JoinManner,
+        outlet: &mut impl Outlet,
+    ) {
         let reply = match self.claim(room.clone(), ask.limits.max_rooms_per_user) {
             Ok(()) => {
                 if manner == JoinManner::Standing && !self.kept.standing.contains(&room) {
@@ -201,7 +205,8 @@ impl User {
     }
 
     fn claim(&mut self, room: Arc<str>, max: usize) -> Result<(), Refusal> {
-        let standing = || self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(r, _)| r == *s)).count();
+        let standing =
+            || self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(r, _)| r == *s)).count();
         let holds = self.claims.iter().any(|(r, _)| *r == room) || self.kept.standing.contains(&room);
         if max != 0 && !holds && self.claims.len() + standing() >= max {
             return Err(too_many_rooms(max));

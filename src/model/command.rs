@@ -5,8 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, Message, MessageId, Notification, Principal,
-    RealmId, ReplyTo, RoomSettings, Showing, Variant,
+    ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, Message, MessageId, Notification,
+    Principal, RealmId, ReplyTo, RoomSettings, Showing, Variant,
 };
 
 /// Which channel is meant: a member knows its place, everybody else its name.

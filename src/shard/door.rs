@@ -259,8 +259,7 @@ fn protocol_of(dialect: Dialect) -> &'static str {
 }
 
 /// The dialects that share a socket without a dialect of its own.
-const SHARING: [Dialect; 5] =
-    [Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx, Dialect::Tusk];
+const SHARING: [Dialect; 5] = [Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx, Dialect::Tusk];
 
 /// Second segments under `/ws/` that are no Gator users where others share the socket (ruling U3).
 const RESERVED: [&str; 6] = ["connect", "auth", "status", "admin", "broadcast", "notify"];

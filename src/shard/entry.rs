@@ -114,7 +114,8 @@ impl Applicant<'_> {
 
     /// The user of the path, or of the token; refused after the upgrade (G2).
     fn gator(&self) -> Result<Entry, Turn> {
-        let id = self.path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/')).ok_or(NOWHERE)?;
+        let id =
+            self.path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/')).ok_or(NOWHERE)?;
         let token = self.query("token").filter(|t| !t.is_empty());
         let token = token.or_else(|| self.bearer().map(Cow::Borrowed));
         let who = match (id, token) {
@@ -154,7 +155,10 @@ impl Applicant<'_> {
         let who = match token {
             None if administers => return Err(UNAUTHORIZED),
             None if !self.rules().require_auth && self.query("token").is_none() => {
-                return Ok(Entry::Known { who: Arc::new(Principal::named("", self.rules().realm)), administers });
+                return Ok(Entry::Known {
+                    who: Arc::new(Principal::named("", self.rules().realm)),
+                    administers,
+                });
             }
             None => Err(NO_TOKEN),
             Some(token) => self.member(&token),
@@ -227,7 +231,8 @@ impl Applicant<'_> {
     /// The cookie named `token`.
     fn cookie(&self) -> Option<Cow<'_, str>> {
         let cookies = self.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
-        let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut pairs =
+            cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let value = pairs.find(|(name, _)| *name == "token")?.1.trim_matches('"');
         percent_decode_str(value).decode_utf8().ok()
     }

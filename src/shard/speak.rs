@@ -75,7 +75,13 @@ impl<N: Notify> Core<N> {
         Ok(())
     }
 
-    pub(super) fn request_direct(&mut self, key: ConnKey, to: &str, speech: &Speech<'_>, tag: Option<Arc<str>>) {
+    pub(super) fn request_direct(
+        &mut self,
+        key: ConnKey,
+        to: &str,
+        speech: &Speech<'_>,
+        tag: Option<Arc<str>>,
+    ) {
         let Some(conn) = self.conn(key) else { return };
         let dialect = conn.variant.dialect;
         let unlimited = self.shared.rules(dialect).window.limit == 0;
@@ -104,7 +110,9 @@ impl<N: Notify> Core<N> {
         let here = usize::from(self.index);
         match order {
             Order::Stats => self.plan(key, [Step::Gather(Gathering::Stats)]),
-            Order::Broadcast { message } => self.ask(key, here, Target::Shard, all(None, said(message)), None),
+            Order::Broadcast { message } => {
+                self.ask(key, here, Target::Shard, all(None, said(message)), None)
+            }
             Order::BroadcastTenant { tenant, message } => {
                 self.ask(key, here, Target::Shard, all(Some(tenant.into()), said(message)), None);
             }
@@ -115,7 +123,8 @@ impl<N: Notify> Core<N> {
                 self.ask_named(key, name, Op::Announce { event, except: Except::Nobody }, None);
             }
             Order::Disconnect { connection } => {
-                let no_id = || Refusal::new(Code::InvalidField, "Field \"connectionId\" must be a connection's id");
+                let no_id =
+                    || Refusal::new(Code::InvalidField, "Field \"connectionId\" must be a connection's id");
                 let connection = Uuid::try_parse(connection).map_err(|_| no_id())?;
                 for home in 0..self.shared.shards {
                     self.ask(key, home, Target::Shard, Op::Disconnect { connection }, None);
