@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use lanecast::config::{Config, FlagValues, LogFormat, Surroundings};
+use lanecast::config::{Config, FlagValues, Surroundings};
 use lanecast::extension::{
     AuthenticationMiddleware, Effect, LoggingMiddleware, Message, Middleware, Peer, Value, Verdict,
 };
-use lanecast::server::{Running, Server};
+use lanecast::server::{Running, Server, log_rules};
 use lanecast::telemetry::log;
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -98,12 +98,8 @@ fn start(config: Config, tallies: &Tallies) -> Outcome<Running> {
 
 fn serve() -> Outcome {
     let config = Config::load(&FlagValues::default(), &Surroundings::of_process())?;
-    let format = match config.server.log_format {
-        LogFormat::Human => log::Format::Human,
-        LogFormat::Json => log::Format::Json,
-    };
     // Writes out what waits when it is dropped.
-    let _lines = log::init(config.server.log_level.into(), format)?;
+    let _lines = log::init(&log_rules(&config))?;
     let tallies = Tallies::default();
     let running = start(config, &tallies)?;
     running.until_signal(|addresses| eprintln!("custom server ready on {addresses:?}"))?;

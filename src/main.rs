@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lanecast::cli;
-use lanecast::config::{Config, LogFormat};
-use lanecast::server::Server;
+use lanecast::config::Config;
+use lanecast::server::{Server, StartError, log_rules};
 use lanecast::telemetry::log;
 
 #[global_allocator]
@@ -16,16 +16,16 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    let format = match config.server.log_format {
-        LogFormat::Human => log::Format::Human,
-        LogFormat::Json => log::Format::Json,
-    };
-    let _lines = match log::init(config.server.log_level.into(), format) {
+    let _lines = match log::init(&log_rules(&config)) {
         Ok(guard) => guard,
         Err(error) => return failed(&error),
     };
     let running = match Server::new(config).start() {
         Ok(running) => running,
+        Err(StartError::Config(error)) => {
+            failed(&error);
+            return ExitCode::from(cli::EXIT_USAGE);
+        }
         Err(error) => return failed(&error),
     };
     // Whatever the log level: people and scripts wait for this line.

@@ -88,12 +88,12 @@ async fn those_named_join_and_speak_and_others_do_neither() {
     staff.expect("user_joined").await;
     let mut other = user(&server, "other").await;
     let mut guest = server.client().await;
-    let before = server.metric("lanecast_messages_refused_total").await;
+    let before = server.metric("lanecast_message_errors_total").await;
     for outsider in [&mut other, &mut guest] {
         refused(outsider, joining("staff-7")).await;
         refused(outsider, speaking("staff-7")).await;
     }
-    assert_eq!(server.metric("lanecast_messages_refused_total").await - before, 4.0);
+    assert_eq!(server.metric("lanecast_message_errors_total").await - before, 4.0);
     boss.say("staff-7", "among us").await;
     for insider in [&mut staff, &mut boss] {
         assert_eq!(insider.hear().await, "among us");

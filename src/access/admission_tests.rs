@@ -350,6 +350,16 @@ fn the_permission_admin_is_enough_to_administer_and_so_is_the_machine_itself_in_
 }
 
 #[test]
+fn a_guest_of_nexus_notifies_where_everything_is_open_and_of_others_does_not() {
+    for dialect in Dialect::ALL {
+        let guest = asker(None, dialect);
+        let may = |open, asker: &Asker<'_>| policy("", open).admit(Notify, asker).is_ok();
+        assert_eq!(may(true, &guest), dialect == Nexus, "{dialect}");
+        assert!(!may(false, &guest) && !may(true, &Asker { require_auth: true, ..guest }), "{dialect}");
+    }
+}
+
+#[test]
 fn grants_are_a_set() {
     let grants: Grants = [Publish, Publish].into_iter().collect();
     assert_eq!(Verb::ALL.map(|verb| grants.contains(verb)), [false, true, false]);

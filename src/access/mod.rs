@@ -37,7 +37,7 @@
 //! | direct messages, acknowledgements, one's own roster, notifications and receipts | users |
 //! | one's own presence | users; a guest's is ignored later |
 //! | speaking or showing oneself as user U | U; the role `admin`; services whose key has the scope that it takes |
-//! | notifying users and channels | the role `admin`; the permission `publish` or `admin`; in open mode whoever is known or at the machine itself |
+//! | notifying users and channels | the role `admin`; the permission `publish` or `admin`; in open mode whoever is known or at the machine itself, in NEXUS everybody (ruling N14) |
 //! | administering | the role or permission `admin`; in open mode whoever is at the machine itself |
 //!
 //! A user is somebody whose name is not empty: a tenant's own credential has none, and may use channels only. Tenants

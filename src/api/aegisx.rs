@@ -149,7 +149,8 @@ fn channel(visit: &Visit<'_, impl Backend>, name: &str) -> Result<ChannelName, F
 /// Exactly the document's three keys, without those that have none (ruling A14).
 async fn stats(visit: &Visit<'_, impl Backend>) -> Answer {
     let op = Op::CountConnections { dialect: Dialect::Aegisx };
-    let (mut tenants, mut channels) = (BTreeMap::<Arc<str>, usize>::new(), BTreeMap::<Arc<str>, usize>::new());
+    let (mut tenants, mut channels) =
+        (BTreeMap::<Arc<str>, usize>::new(), BTreeMap::<Arc<str>, usize>::new());
     for reply in visit.backend.ask_all(op, visit.who.clone()).await? {
         let Reply::Counts { by_tenant, by_channel } = reply else { continue };
         for (tenant, connections) in by_tenant {

@@ -27,21 +27,21 @@ pub trait Backend {
     /// # Errors
     /// When one shard does not answer in time.
     fn ask_all(&self, op: Op, who: Who) -> impl Future<Output = Result<Vec<Reply>, Refusal>>;
-    /// Who bears a token, in the dialect's realm.
+    /// Checks a token.
     ///
     /// # Errors
     /// The token is no valid credential.
     fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal>;
     /// Whether the server lets nobody in any more.
     fn is_draining(&self) -> bool;
-    /// A new id, of random bits.
-    fn message_id(&self) -> MessageId;
     /// The wall clock, in milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// The same, in whole seconds.
     fn unix_secs(&self) -> u64 {
         self.now_ms() / 1000
     }
+    /// A new id, of random bits.
+    fn message_id(&self) -> MessageId;
 }
 
 /// What is the same for every request.

@@ -23,6 +23,7 @@ pub struct Visit<'a, B> {
     pub backend: &'a B,
     pub site: &'a Site,
     pub dialect: Dialect,
+    /// In the dialect's realm.
     pub who: Who,
 }
 
@@ -39,7 +40,11 @@ impl<'a, B: Backend> Visit<'a, B> {
         backend: &'a B,
         site: &'a Site,
     ) -> Result<Self, Refusal> {
-        let who = asked.principal(dialect, backend)?;
+        let realm = site.realms[dialect.index()];
+        let who = asked.principal(dialect, backend)?.map(|who| match who.realm == realm {
+            true => who,
+            false => Principal { realm, ..(*who).clone() }.into(),
+        });
         Ok(Self { asked, backend, site, dialect, who })
     }
 

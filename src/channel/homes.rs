@@ -12,8 +12,8 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op,
-    Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op, Origin,
+    Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -282,9 +282,10 @@ impl Homes {
                 let over = room.is_over();
                 let next = timer(room.typing());
                 self.after(index, id.generation, before, moves, next);
-                self.remember(index);
                 if over {
                     self.remove(index);
+                } else if moves {
+                    self.remember(index);
                 }
             }
             Body::Topic(topic) => {
@@ -445,7 +446,14 @@ impl Homes {
     }
 
     /// Tells one change: those who watch the user, and everybody, or its rooms when too many are online.
-    fn tell(&self, name: &ChannelName, event: Event, all: bool, from: Option<ReplyTo>, outlet: &mut impl Outlet) {
+    fn tell(
+        &self,
+        name: &ChannelName,
+        event: Event,
+        all: bool,
+        from: Option<ReplyTo>,
+        outlet: &mut impl Outlet,
+    ) {
         let watchers = ChannelName { kind: Kind::Presence, ..name.clone() };
         if let Some(at) = self.names.get(&watchers)
             && let Some(body) = &self.slots[*at as usize].channel
@@ -573,7 +581,7 @@ fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outle
         }
         Op::Announce { event, except } => {
             room.relay(ask, &event, &except, outlet);
-            ask.done(outlet);
+            ask.told(outlet, !room.interest.is_empty());
         }
         Op::DescribeRoom => {
             let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
@@ -601,7 +609,7 @@ fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, ou
         }
         Op::Announce { event, except } => {
             topic.relay(ask, &event, &except, outlet);
-            ask.done(outlet);
+            ask.told(outlet, !topic.interest.is_empty());
         }
         // The other verbs are for rooms and users.
         _ => debug_assert!(false, "a verb that topics do not know"),
@@ -618,7 +626,7 @@ fn apply_to_user(
 ) {
     let full = !room_for_more && !user.has_device();
     match op {
-        Op::SendDirect { .. } | Op::Keep { .. } | Op::Notify { .. } if full => {
+        Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. } if full => {
             ask.answer(outlet, Reply::Refused(QUEUE_FULL));
         }
         Op::Attach { variant, rooms } => user.attach(ask, variant, rooms, outlet),
@@ -628,10 +636,13 @@ fn apply_to_user(
         Op::Grant { limit, window_ms } => user.grant(ask, limit, window_ms, outlet),
         Op::SetPresence { showing } => user.set_presence(ask, showing, outlet),
         Op::PresenceHistory => ask.answer(outlet, Reply::Presences(user.shown.history())),
-        Op::SendDirect { text, detail, echo } => {
-            let draft = user::Draft { id: message, text, detail };
-            user.send(ask, draft, echo, room_for_more, outlet);
+        Op::SendDirect { text, detail } => {
+            user.send(ask, user::Draft { id: message, text, detail }, room_for_more, outlet);
         }
+        Op::SendFrom { to, text, detail } => {
+            user.send_on(ask, to, user::Draft { id: message, text, detail }, outlet);
+        }
+        Op::Receive { message } => user.receive(ask, *message, room_for_more, outlet),
         Op::Keep { event, confirm } => user.keep(ask, *event, confirm, outlet),
         Op::Notify { notification } => user.notify(ask, notification, outlet),
         Op::NotificationRead { id } => {
@@ -644,7 +655,7 @@ fn apply_to_user(
         Op::Acknowledge { id } => user.mailbox.acknowledge(id),
         Op::Announce { event, except } => {
             user.relay(ask, &event, &except, outlet);
-            ask.done(outlet);
+            ask.told(outlet, !user.interest.is_empty());
         }
         Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
         Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),
@@ -662,6 +673,8 @@ fn makes_a_user(op: &Op) -> bool {
             | Op::Claim { .. }
             | Op::Grant { .. }
             | Op::SendDirect { .. }
+            | Op::SendFrom { .. }
+            | Op::Receive { .. }
             | Op::Keep { .. }
             | Op::Notify { .. }
             | Op::SetPresence { .. }
@@ -680,7 +693,8 @@ fn answer_for_nothing(op: &Op) -> Option<Reply> {
         Op::PresenceHistory => Some(Reply::Presences(Vec::new())),
         Op::RosterGet | Op::RosterRemove { .. } => Some(Reply::Roster(Vec::new())),
         // Nobody is there to hear it.
-        Op::Announce { .. } | Op::NotificationRead { .. } | Op::NotificationClear { .. } => Some(Reply::Done),
+        Op::Announce { .. } => Some(Reply::Notified { delivered: false }),
+        Op::NotificationRead { .. } | Op::NotificationClear { .. } => Some(Reply::Done),
         // As in a room that only its sender thinks of; or its end was quicker than the command.
         _ => None,
     }

@@ -40,6 +40,13 @@ impl Ask<'_> {
         outlet.reply(self.origin.reply_to, self.origin.tag.clone(), reply);
     }
 
+    /// Whether somebody was there to hear, which only a REST call waits to hear.
+    fn told(&self, outlet: &mut impl Outlet, delivered: bool) {
+        if let ReplyTo::Call { .. } = self.origin.reply_to {
+            self.answer(outlet, Reply::Notified { delivered });
+        }
+    }
+
     /// It is done, which only a REST call waits to hear.
     fn done(&self, outlet: &mut impl Outlet) {
         if let ReplyTo::Call { .. } = self.origin.reply_to {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::model::{
-    ChannelName, Code, Command, Detail, Echo, Event, Except, JoinManner, Kind, Message,
-    MessageId, Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings,
+    ChannelName, Code, Command, Detail, Echo, Event, Except, JoinManner, Kind, Message, MessageId,
+    Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings,
     Target, Typing, Variant,
 };
 

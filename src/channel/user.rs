@@ -7,11 +7,11 @@ use super::presence::Shown;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
+use crate::model::Command;
 use crate::model::{
     ChannelName, Code, Contact, Detail, Dialect, Event, Except, Follow, JoinManner, Kind, Message, MessageId,
     Notification, Op, Priority, Refusal, Reply, Showing, Status, Target, Typing, Variant,
 };
-use crate::model::{Command, Origin};
 
 /// One user with at least one device, or with something that is kept for it.
 #[derive(Debug)]
@@ -47,6 +47,21 @@ pub struct Draft {
     pub id: MessageId,
     pub text: Box<str>,
     pub detail: Option<Box<Detail>>,
+}
+
+impl Draft {
+    fn message(self, ask: &Ask<'_>, to: Arc<str>) -> Message {
+        Message {
+            id: self.id,
+            kind: Kind::User,
+            place: to,
+            from: ask.origin.user.clone(),
+            connection: None,
+            text: self.text,
+            detail: self.detail,
+            at_ms: ask.now.unix_ms,
+        }
+    }
 }
 
 impl User {
@@ -122,9 +137,7 @@ impl User {
     fn follow(&self, dialect: Dialect) -> Vec<Follow> {
         match dialect {
             Dialect::Nexus => self.kept.standing.iter().cloned().map(Follow::Room).collect(),
-            Dialect::Sge => {
-                self.kept.contacts.iter().map(|c| Follow::Presence(c.user.clone())).collect()
-            }
+            Dialect::Sge => self.kept.contacts.iter().map(|c| Follow::Presence(c.user.clone())).collect(),
             _ => Vec::new(),
         }
     }
@@ -172,7 +185,13 @@ impl User {
     }
 
     /// A place in one more room, within the limit over all of the user's devices (TUS-33).
-    pub fn take_place(&mut self, ask: &Ask<'_>, room: Arc<str>, manner: JoinManner, outlet: &mut impl Outlet) {
+    pub fn take_place(
+        &mut self,
+        ask: &Ask<'_>,
+        room: Arc<str>,
+        manner: JoinManner,
+        outlet: &mut impl Outlet,
+    ) {
         let reply = match self.claim(room.clone(), ask.limits.max_rooms_per_user) {
             Ok(()) => {
                 if manner == JoinManner::Standing && !self.kept.standing.contains(&room) {
@@ -186,7 +205,8 @@ impl User {
     }
 
     fn claim(&mut self, room: Arc<str>, max: usize) -> Result<(), Refusal> {
-        let standing = || self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(r, _)| r == *s)).count();
+        let standing =
+            || self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(r, _)| r == *s)).count();
         let holds = self.claims.iter().any(|(r, _)| *r == room) || self.kept.standing.contains(&room);
         if max != 0 && !holds && self.claims.len() + standing() >= max {
             return Err(too_many_rooms(max));
@@ -220,26 +240,31 @@ impl User {
         ask.answer(outlet, if granted { Reply::Granted } else { Reply::Denied(OVER) });
     }
 
+    /// A message for this user, made here.
+    pub fn send(&mut self, ask: &Ask<'_>, draft: Draft, keep: bool, outlet: &mut impl Outlet) {
+        let message = draft.message(ask, self.name.id.clone());
+        self.receive(ask, message, keep, outlet);
+    }
+
+    /// A message from this user to another: its own devices hear it here, in the order of all they hear, and
+    /// then it is sent on (SGE-23).
+    pub fn send_on(&self, ask: &Ask<'_>, to: Arc<str>, draft: Draft, outlet: &mut impl Outlet) {
+        let message = draft.message(ask, to.clone());
+        if to != self.name.id {
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, &Event::Direct(message.clone()));
+        }
+        let name = ChannelName { id: to, ..self.name.clone() };
+        let op = Op::Receive { message: Box::new(message) };
+        let shard = ask.origin.reply_to.shard();
+        outlet.errand(shard, Command { target: Target::Named(name), origin: ask.origin.clone(), op });
+    }
+
     /// Delivers to every device, or keeps it for later (T18, T19). `keep`: the shard has room for one more;
     /// without it a delivered message is not kept until it is acknowledged.
-    pub fn send(&mut self, ask: &Ask<'_>, draft: Draft, echo: bool, keep: bool, outlet: &mut impl Outlet) {
+    pub fn receive(&mut self, ask: &Ask<'_>, message: Message, keep: bool, outlet: &mut impl Outlet) {
         let origin = ask.origin;
-        let queued = !self.has_device();
-        let Draft { id, text, detail } = draft;
-        let message = Message {
-            id,
-            kind: Kind::User,
-            place: self.name.id.clone(),
-            from: origin.user.clone(),
-            connection: None,
-            text,
-            detail,
-            at_ms: ask.now.unix_ms,
-        };
+        let (id, queued) = (message.id, !self.has_device());
         ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
-        if echo && origin.user != self.name.id {
-            self.echo(ask, &message, outlet);
-        }
         let confirm = Some(Confirm { to: origin.reply_to, id, room: None });
         let item = self.item(ask, Event::Direct(message), Priority::Normal, confirm);
         if let Some(writer) = self.kept.typing.stop(&origin.user) {
@@ -253,15 +278,6 @@ impl User {
         if keep {
             self.mailbox.await_acknowledgement(item, ask.limits.queue);
         }
-    }
-
-    /// The sender's own devices are told at their home (SGE-23).
-    fn echo(&self, ask: &Ask<'_>, message: &Message, outlet: &mut impl Outlet) {
-        let shard = ask.origin.reply_to.shard();
-        let sender = ChannelName { id: ask.origin.user.clone(), ..self.name.clone() };
-        let op = Op::Announce { event: Event::Direct(message.clone()), except: Except::Nobody };
-        let origin = Origin { reply_to: crate::model::ReplyTo::Nobody { shard }, tag: None, ..ask.origin.clone() };
-        outlet.errand(shard, Command { target: Target::Named(sender), origin, op });
     }
 
     fn item(&self, ask: &Ask<'_>, event: Event, priority: Priority, confirm: Option<Confirm>) -> Item {

@@ -20,14 +20,8 @@ pub enum Dialect {
 }
 
 /// What this build serves. Sections of other dialects are read and checked, and then said to have no effect.
-pub const SERVED: &[Dialect] = &[
-    Dialect::Sge,
-    Dialect::Nexus,
-    Dialect::Gator,
-    Dialect::Aegisx,
-    Dialect::Tusk,
-    Dialect::Echo,
-];
+pub const SERVED: &[Dialect] =
+    &[Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx, Dialect::Tusk, Dialect::Echo];
 
 impl Dialect {
     /// Whether this build serves it.

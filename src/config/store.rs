@@ -45,7 +45,7 @@ section! {
     /// Where durable things are kept.
     "store" => Store {
         /// Folder of the embedded store; `none` keeps nothing. This version has no store: it keeps everything in
-        /// memory and writes nothing.
+        /// memory, and writes at most the log of NEXUS.
         data_dir: DataDir = DataDir::Folder("./lanecast-data".into()), flag "data-dir";
     }
 }

@@ -6,9 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{
-    ChannelName, Contact, JoinManner, Kind, Op, Presence, Wording,
-};
+use crate::model::{ChannelName, Contact, JoinManner, Kind, Op, Presence, Wording};
 
 /// The steps that follow, the next one first.
 pub type Agenda = VecDeque<Step>;

@@ -88,7 +88,8 @@ impl Pace {
             (self.expires != 0).then_some((self.expires, CloseReason::Expired)),
             if self.awaits_auth { after(self.opened, times.auth, CloseReason::AuthTimeout) } else { None },
             after(self.heard, times.idle, CloseReason::Idle),
-            after(self.heard, times.inactive, CloseReason::Inactive).map(|(at, reason)| (swept(at, times), reason)),
+            after(self.heard, times.inactive, CloseReason::Inactive)
+                .map(|(at, reason)| (swept(at, times), reason)),
             running(self.incomplete_since, times.incomplete, CloseReason::IncompleteTimeout),
             running(self.blocked_since, times.outbox_age, CloseReason::SlowAge),
         ]
@@ -112,8 +113,16 @@ mod tests {
         assert_eq!(pace.due(330, &times), Due::Close(CloseReason::Inactive));
     }
 
-    const TIMES: Times =
-        Times { heartbeat: 30, idle: 60, inactive: 0, sweep: 0, auth: 300, incomplete: 10, outbox_age: 5, closing: 2 };
+    const TIMES: Times = Times {
+        heartbeat: 30,
+        idle: 60,
+        inactive: 0,
+        sweep: 0,
+        auth: 300,
+        incomplete: 10,
+        outbox_age: 5,
+        closing: 2,
+    };
 
     #[test]
     fn a_silent_connection_is_pinged_and_then_closed() {

@@ -155,8 +155,7 @@ mod tests {
 
     fn presence() -> Event {
         let user = "u".into();
-        let presence =
-            Presence { user, status: Status::Online, message: None, location: None, at_ms: 0 };
+        let presence = Presence { user, status: Status::Online, message: None, location: None, at_ms: 0 };
         Event::Presence { presence, cause: Cause::Came }
     }
 

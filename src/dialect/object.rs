@@ -136,11 +136,7 @@ impl<'o> Object<'o> {
     }
 
     /// An object of numbers by name.
-    pub fn numbers<'n>(
-        self,
-        key: &'static str,
-        entries: impl IntoIterator<Item = (&'n str, u64)>,
-    ) -> Self {
+    pub fn numbers<'n>(self, key: &'static str, entries: impl IntoIterator<Item = (&'n str, u64)>) -> Self {
         let mut object = self.key(key);
         object.0.extend_from_slice(b"{");
         for (n, (name, value)) in entries.into_iter().enumerate() {

@@ -24,17 +24,37 @@ impl<'a> From<Result<Request<'a>, Refusal>> for Heard<'a> {
 #[derive(Clone, PartialEq)]
 pub enum Request<'a> {
     /// Take this credential as mine. An absent token reads as the empty one.
-    Authenticate { token: &'a str },
+    Authenticate {
+        token: &'a str,
+    },
     /// Become a member.
-    Join { place: Address<'a>, password: Option<&'a str>, username: Option<&'a str> },
+    Join {
+        place: Address<'a>,
+        password: Option<&'a str>,
+        username: Option<&'a str>,
+    },
     /// Stop being one.
-    Leave { place: Address<'a>, username: Option<&'a str> },
+    Leave {
+        place: Address<'a>,
+        username: Option<&'a str>,
+    },
     /// Say something in a channel.
-    Publish { place: Address<'a>, speech: Speech<'a> },
+    Publish {
+        place: Address<'a>,
+        speech: Speech<'a>,
+    },
     /// Say something to a user.
-    Direct { to: &'a str, speech: Speech<'a> },
+    Direct {
+        to: &'a str,
+        speech: Speech<'a>,
+    },
     /// I write, or stopped.
-    Typing { to: Reader<'a>, from: Option<&'a str>, username: Option<&'a str>, on: bool },
+    Typing {
+        to: Reader<'a>,
+        from: Option<&'a str>,
+        username: Option<&'a str>,
+        on: bool,
+    },
     /// Show me so. `user`: whom the client says it is.
     SetPresence {
         user: Option<&'a str>,
@@ -43,26 +63,49 @@ pub enum Request<'a> {
         location: Option<&'a str>,
     },
     /// Which of these are online?
-    AskOnline { users: Vec<&'a str> },
+    AskOnline {
+        users: Vec<&'a str>,
+    },
     /// I have read that message.
-    Read { place: Address<'a>, message: MessageId },
+    Read {
+        place: Address<'a>,
+        message: MessageId,
+    },
     /// My message reads so now.
-    Edit { place: Address<'a>, message: MessageId, text: &'a str },
+    Edit {
+        place: Address<'a>,
+        message: MessageId,
+        text: &'a str,
+    },
     /// I take my message back.
-    Delete { place: Address<'a>, message: MessageId },
+    Delete {
+        place: Address<'a>,
+        message: MessageId,
+    },
     /// I have seen that notification.
-    NotificationRead { id: MessageId },
+    NotificationRead {
+        id: MessageId,
+    },
     /// Throw away that notification, or all.
-    NotificationClear { id: Option<MessageId> },
+    NotificationClear {
+        id: Option<MessageId>,
+    },
     /// Tell me notifications of these types.
-    SubscribeNotifications { types: Vec<&'a str> },
+    SubscribeNotifications {
+        types: Vec<&'a str>,
+    },
     RosterGet,
     RosterUpdate(Contact),
-    RosterRemove { user: &'a str },
+    RosterRemove {
+        user: &'a str,
+    },
     /// What only administrators may.
     Administer(Order<'a>),
     /// An order that is not as it must be: the refusal is for administrators, to others its kind is unknown.
-    Misordered { kind: &'a str, refusal: Refusal },
+    Misordered {
+        kind: &'a str,
+        refusal: Refusal,
+    },
     /// Are you there?
     Ping,
     /// I am there.
@@ -70,11 +113,16 @@ pub enum Request<'a> {
     /// I go.
     Goodbye,
     /// Make a room that stays.
-    CreateRoom { room: &'a str, settings: RoomSettings },
+    CreateRoom {
+        room: &'a str,
+        settings: RoomSettings,
+    },
     /// I have that message.
     Acknowledge(MessageId),
     /// A kind the dialect does not have; an extension may.
-    Custom { kind: &'a str },
+    Custom {
+        kind: &'a str,
+    },
 }
 
 /// What is said; raw text, not yet escaped for anybody.
@@ -142,7 +190,9 @@ impl fmt::Debug for Request<'_> {
             Self::CreateRoom { room, .. } => {
                 f.debug_struct("CreateRoom").field("room", room).finish_non_exhaustive()
             }
-            Self::Leave { place, .. } => f.debug_struct("Leave").field("place", place).finish_non_exhaustive(),
+            Self::Leave { place, .. } => {
+                f.debug_struct("Leave").field("place", place).finish_non_exhaustive()
+            }
             Self::Publish { place, speech } => {
                 f.debug_struct("Publish").field("place", place).field("speech", speech).finish()
             }

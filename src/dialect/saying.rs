@@ -81,4 +81,3 @@ pub struct Stats {
     /// By the name the dialect has for the channel.
     pub by_channel: Vec<(Arc<str>, usize)>,
 }
-

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{
-    Address, Cause, Contact, Detail, Kind, Manner, Message, MessageId, Notification, Presence, Principal, Priority,
-    RealmId, Status, Typing, Verbatim,
+    Address, Cause, Contact, Detail, Kind, Manner, Message, MessageId, Notification, Presence, Principal,
+    Priority, RealmId, Status, Typing, Verbatim,
 };
 
 /// The last millisecond of the year 9999: later ones have no text in RFC 3339.

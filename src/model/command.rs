@@ -5,8 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, MessageId, Notification, Principal,
-    RealmId, ReplyTo, RoomSettings, Showing, Variant,
+    ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, Message, MessageId, Notification,
+    Principal, RealmId, ReplyTo, RoomSettings, Showing, Variant,
 };
 
 /// Which channel is meant: a member knows its place, everybody else its name.
@@ -150,11 +150,21 @@ pub enum Op {
     },
     /// How the user was, newest first (SGE-48).
     PresenceHistory,
-    /// A message for the user whose channel this is; `echo`: the sender's devices are told too (SGE-23).
+    /// A message for the user whose channel this is.
     SendDirect {
         text: Box<str>,
         detail: Option<Box<Detail>>,
-        echo: bool,
+    },
+    /// A message from the user whose channel this is to another one: its own devices hear it first, in the
+    /// order of all that they hear (SGE-23), and its home has it sent on.
+    SendFrom {
+        to: Arc<str>,
+        text: Box<str>,
+        detail: Option<Box<Detail>>,
+    },
+    /// A message that its sender's home has sent on.
+    Receive {
+        message: Box<Message>,
     },
     /// Something a room said while the user was away: kept, or told if it is back.
     Keep {

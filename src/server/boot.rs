@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tracing::{info, warn};
 
+use super::report::{self, Report};
 use super::signals::{self, Ended};
 use super::{affinity, plan};
 use crate::config::{Config, ConfigError, DataDir};
@@ -49,6 +50,8 @@ pub struct Running {
     threads: Vec<JoinHandle<io::Result<()>>>,
     door: Arc<Door>,
     drain: Duration,
+    /// Where Gator is served.
+    report: Option<Report>,
 }
 
 impl Server {
@@ -76,13 +79,15 @@ impl Server {
     /// What could not be had; nothing is left running then.
     pub fn start(self) -> Result<Running, StartError> {
         let Self { config, extensions } = self;
-        say_what_is_not_served(&config);
         let shards = config.shards();
         let personas = Arc::new(PersonaRules::new(&config)?);
+        say_what_is_not_served(&config);
         let (addresses, listeners) = bind_all(&config, shards)?;
         let seed = random_seed()?;
         let (registry, writers) = Registry::new(shards);
         let shared = Arc::new(plan::shared(&config, shards, seed, registry.clone(), extensions));
+        let report =
+            plan::serves(&config, Dialect::Gator).then(|| Report::new(registry.clone(), report::EVERY));
         let door = plan::shared_door(&config, registry);
         let setup = |shard, source| StartError::Shard { shard, source };
         let mut bells = Vec::new();
@@ -115,7 +120,7 @@ impl Server {
             threads.push(thread);
         }
         let drain = config.server.drain_seconds;
-        Ok(Running { addresses, controls, ended, threads, door, drain })
+        Ok(Running { addresses, controls, ended, threads, door, drain, report })
     }
 }
 
@@ -127,7 +132,7 @@ fn say_what_is_not_served(config: &Config) {
         warn!(section, "configured, but not served by this version");
     }
     if let DataDir::Folder(folder) = &config.store.data_dir {
-        info!(data_dir = %folder.display(), "this version keeps everything in memory; nothing is written there");
+        info!(data_dir = %folder.display(), "this version keeps everything in memory; at most a log is written there");
     }
 }
 
@@ -212,13 +217,14 @@ impl Running {
     ///
     /// # Errors
     /// A shard failed.
-    pub fn until_signal(self, ready: impl FnOnce(&[SocketAddr])) -> io::Result<()> {
+    pub fn until_signal(mut self, ready: impl FnOnce(&[SocketAddr])) -> io::Result<()> {
         signals::watch(
             || ready(&self.addresses),
             &self.controls,
             &self.ended,
             self.drain,
             || self.door.shut(),
+            self.report.take(),
         )?;
         self.join()
     }

@@ -3,7 +3,9 @@
 mod affinity;
 mod boot;
 mod plan;
+mod report;
 mod rules;
 mod signals;
 
 pub use boot::{Running, Server, StartError};
+pub use plan::log_rules;

@@ -1,5 +1,6 @@
 //! What the configuration means for the parts of the server: each key is read here and nowhere else.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,17 +10,38 @@ use crate::api::Site;
 use crate::auth::{Credentials, StaticToken, Verifier};
 use crate::channel::HomeLimits;
 use crate::clock::Clock;
-use crate::config::{self, AllowedOrigin, AuthMode, Config, Limit};
+use crate::config::{self, AllowedOrigin, AuthMode, Config, DataDir, Limit, LogFormat};
 use crate::extension::Extensions;
 use crate::limit::Holders;
 use crate::model::{Dialect, RealmId};
 use crate::net::{Gate, HttpLimits, OriginPolicy, SocketOptions};
 use crate::shard::{Door, Mount, Shared};
-use crate::telemetry::Registry;
+use crate::telemetry::{Registry, log};
 
 /// 0 where a limit is off.
 pub(super) fn count(limit: Limit) -> usize {
     limit.cap().map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// What is logged, how, and where besides stderr.
+pub fn log_rules(config: &Config) -> log::Rules {
+    let format = match config.server.log_format {
+        LogFormat::Human => log::Format::Human,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::Rules { level: config.server.log_level.into(), format, nexus_file: nexus_file(config) }
+}
+
+/// In the data folder; `None` where there is none, where it is switched off, or where no NEXUS is served (NEX-88).
+fn nexus_file(config: &Config) -> Option<PathBuf> {
+    let DataDir::Folder(folder) = &config.store.data_dir else { return None };
+    let file = config.nexus.log_file.as_ref()?;
+    serves(config, Dialect::Nexus).then(|| folder.join(file))
+}
+
+/// Whether a socket lets that dialect in, its own or one that all share.
+pub fn serves(config: &Config, dialect: Dialect) -> bool {
+    config.server.listen.iter().any(|l| l.dialect.is_none_or(|d| served(d) == Some(dialect)))
 }
 
 /// The immutable part that all shards share.
@@ -205,4 +227,40 @@ pub fn socket_options(config: &Config) -> SocketOptions {
 /// The door, shared.
 pub fn shared_door(config: &Config, registry: Registry) -> Arc<Door> {
     Arc::new(door(config, registry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listening(dialects: &[Option<config::Dialect>]) -> Config {
+        let mut config = Config::default();
+        let addr = config.server.listen[0].addr;
+        config.server.listen =
+            dialects.iter().map(|dialect| config::Listen { addr, dialect: *dialect }).collect();
+        config.store.data_dir = DataDir::Folder("data".into());
+        config
+    }
+
+    #[test]
+    fn a_dialect_is_served_on_its_own_socket_and_on_a_shared_one() {
+        let (own, other) = (Some(config::Dialect::Nexus), Some(config::Dialect::Gator));
+        assert!(serves(&listening(&[other, own]), Dialect::Nexus));
+        assert!(serves(&listening(&[None]), Dialect::Nexus));
+        assert!(!serves(&listening(&[other]), Dialect::Nexus));
+    }
+
+    #[test]
+    fn the_log_of_nexus_is_kept_in_the_data_folder_where_both_are() {
+        let config = listening(&[None]);
+        assert_eq!(log_rules(&config).nexus_file, Some("data/nexus.log".into()));
+        let mut nowhere = config.clone();
+        nowhere.store.data_dir = DataDir::None;
+        assert_eq!(log_rules(&nowhere).nexus_file, None);
+        let mut switched_off = config;
+        switched_off.nexus.log_file = None;
+        assert_eq!(log_rules(&switched_off).nexus_file, None);
+        let not_served = listening(&[Some(config::Dialect::Tusk)]);
+        assert_eq!(log_rules(&not_served).nexus_file, None);
+    }
 }

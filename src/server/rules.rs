@@ -39,7 +39,8 @@ pub fn of(config: &Config, dialect: Dialect) -> Rules {
 
 /// Realms by name: dialects that name the same one share it.
 pub fn realm(config: &Config, dialect: Dialect) -> RealmId {
-    let first = Dialect::ALL.into_iter().find(|other| realm_name(config, *other) == realm_name(config, dialect));
+    let first =
+        Dialect::ALL.into_iter().find(|other| realm_name(config, *other) == realm_name(config, dialect));
     RealmId(first.unwrap_or(dialect).index() as u8)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
+use super::report::Report;
 use crate::shard::Control;
 
 /// A shard's thread is at its end, for whatever reason.
@@ -15,7 +16,7 @@ pub struct Ended {
 }
 
 /// Waits for signals and passes them on, until every shard has ended. `ready` is called when signals are
-/// heard: whoever is told so may send one at once.
+/// heard: whoever is told so may send one at once. Meanwhile it makes the report.
 ///
 /// # Errors
 /// Signals cannot be received.
@@ -25,8 +26,10 @@ pub fn watch(
     ended: &flume::Receiver<Ended>,
     drain: Duration,
     shut: impl Fn(),
+    report: Option<Report>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _reporting = report.map(|report| runtime.spawn(report.run()));
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -53,5 +53,4 @@ impl Backend for Shard {
     fn now_ms(&self) -> u64 {
         self.shared.clock.now().unix_ms
     }
-
 }

@@ -112,6 +112,8 @@ pub struct Core<N: Notify> {
     /// Whether `now` was read in this turn.
     fresh: bool,
     turn_began_us: u64,
+    /// Data messages read in this turn.
+    pub(super) messages_of_turn: u64,
     turn_due: bool,
     turn_waker: Option<Waker>,
 }
@@ -155,6 +157,7 @@ impl<N: Notify> Core<N> {
             now,
             fresh: false,
             turn_began_us: 0,
+            messages_of_turn: 0,
             turn_due: false,
             turn_waker: None,
             batch_window: shared.rules.iter().map(|r| r.batch_window).max().unwrap_or(0),
@@ -289,7 +292,10 @@ impl<N: Notify> Core<N> {
     fn report(&mut self) {
         let counters = &self.counters;
         counters.turns.inc();
-        counters.turn_busy.observe_us(self.shared.clock.micros().saturating_sub(self.turn_began_us));
+        let busy = self.shared.clock.micros().saturating_sub(self.turn_began_us);
+        counters.turn_busy.observe_us(busy);
+        // All that were read in this turn left, or had their effect, with its one flush (NEX-91, GAT-59).
+        counters.message_latency.observe_many(busy, std::mem::take(&mut self.messages_of_turn));
         counters.rooms.set(self.homes.rooms() as u64);
         counters.users_online.set(self.homes.users_online() as u64);
         counters.queued_direct.set(self.homes.held() as u64);

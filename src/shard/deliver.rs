@@ -72,7 +72,9 @@ impl Queueing<'_> {
 impl<N: Notify> Core<N> {
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Fanout { channel, except, feed, frames } => self.fan_out(channel, &except, feed, frames),
+            Delivery::Fanout { channel, except, feed, frames } => {
+                self.fan_out(channel, &except, feed, frames)
+            }
             Delivery::Realm { realm, tenant, about, feed, frames } => {
                 self.announce(realm, tenant.as_deref(), about.as_deref(), feed, frames);
             }

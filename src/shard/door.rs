@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use super::entry::{Applicant, Entry};
 use super::event_loop::Shard;
+use super::journal::journal;
 use crate::api::{self, Asked, Site};
 use crate::conn::Peer;
 use crate::model::{CloseReason, Code, ConnKey, Dialect, Refusal, Variant};
@@ -116,11 +117,12 @@ pub(super) async fn handle(
 ) -> Answer<Ticket> {
     let address = client_address(peer, request.headers(), &shard.door.trusted_proxies);
     if handshake::asks_for_websocket(request.headers()) {
-        return match upgrade(&shard, of, address, &request) {
+        let (dialect, outcome) = upgrade(&shard, of, address, &request);
+        return match outcome {
             Ok((response, admitted)) => Answer::Upgrade(response, admitted.open(shard).await),
             Err((cause, response)) => {
                 shard.core.borrow().counters().upgrades_refused.of(cause).inc();
-                tracing::info!(ip = %address, status = response.status().as_u16(), "upgrade refused");
+                journal!(info, dialect, ip = %address, status = response.status().as_u16(), "upgrade refused");
                 Answer::Response(response)
             }
         };
@@ -135,29 +137,50 @@ pub(super) async fn handle(
 }
 
 type Turn = (UpgradeRefusal, Response<Body>);
+type Outcome = Result<(Response<Body>, Admitted), Turn>;
 
+fn bad(status: StatusCode, text: &str) -> Turn {
+    (UpgradeRefusal::BadRequest, respond(status, format!("{text}\n")))
+}
+
+/// Which dialect is asked for, as far as that can be told, and what becomes of the request.
 fn upgrade(
     shard: &Shard,
     of: Option<Dialect>,
     address: IpAddr,
     request: &Request<Incoming>,
-) -> Result<(Response<Body>, Admitted), Turn> {
-    let headers = request.headers();
-    let bad = |status, text: &str| (UpgradeRefusal::BadRequest, respond(status, format!("{text}\n")));
-    let upgrade = handshake::check(request.method(), request.version(), headers).map_err(|refusal| {
-        let mut response = respond(refusal.status, format!("{}\n", refusal.reason));
-        for (name, value) in refusal.headers() {
-            response.headers_mut().insert(*name, HeaderValue::from_static(value));
+) -> (Option<Dialect>, Outcome) {
+    let upgrade = match handshake::check(request.method(), request.version(), request.headers()) {
+        Ok(upgrade) => upgrade,
+        Err(refusal) => {
+            let mut turn = bad(refusal.status, refusal.reason);
+            for (name, value) in refusal.headers() {
+                turn.1.headers_mut().insert(*name, HeaderValue::from_static(value));
+            }
+            return (of, Err(turn));
         }
-        (UpgradeRefusal::BadRequest, response)
-    })?;
-    let uri = request.uri();
-    let (dialect, path) = match of {
-        Some(dialect) => (Some(dialect), uri.path()),
-        None => mounted(uri, &upgrade.protocols, shard.door.ws_auth),
     };
-    let mount = dialect.and_then(|d| shard.door.mount(d));
-    let mount = mount.ok_or_else(|| bad(StatusCode::NOT_FOUND, "no dialect is served here"))?;
+    let (dialect, path) = match of {
+        Some(dialect) => (Some(dialect), request.uri().path()),
+        None => mounted(request.uri(), &upgrade.protocols, shard.door.ws_auth),
+    };
+    let outcome = match dialect.and_then(|d| shard.door.mount(d)) {
+        Some(mount) => enter(shard, mount, path, &upgrade, address, request),
+        None => Err(bad(StatusCode::NOT_FOUND, "no dialect is served here")),
+    };
+    (dialect, outcome)
+}
+
+/// The way into one dialect. `path`: without the dialect's prefix.
+fn enter(
+    shard: &Shard,
+    mount: &Mount,
+    path: &str,
+    upgrade: &handshake::Upgrade<'_>,
+    address: IpAddr,
+    request: &Request<Incoming>,
+) -> Outcome {
+    let (uri, headers) = (request.uri(), request.headers());
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     // An Origin that is no text is nobody's.
     let origin = headers.get(header::ORIGIN).map(|v| v.to_str().unwrap_or(""));
@@ -236,8 +259,7 @@ fn protocol_of(dialect: Dialect) -> &'static str {
 }
 
 /// The dialects that share a socket without a dialect of its own.
-const SHARING: [Dialect; 5] =
-    [Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx, Dialect::Tusk];
+const SHARING: [Dialect; 5] = [Dialect::Sge, Dialect::Nexus, Dialect::Gator, Dialect::Aegisx, Dialect::Tusk];
 
 /// Second segments under `/ws/` that are no Gator users where others share the socket (ruling U3).
 const RESERVED: [&str; 6] = ["connect", "auth", "status", "admin", "broadcast", "notify"];

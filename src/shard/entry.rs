@@ -9,6 +9,7 @@ use hyper::{StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::Shared;
+use super::journal::journal;
 use crate::api::API_KEY_HEADER;
 use crate::conn::Holder;
 use crate::limit::Holding;
@@ -113,7 +114,8 @@ impl Applicant<'_> {
 
     /// The user of the path, or of the token; refused after the upgrade (G2).
     fn gator(&self) -> Result<Entry, Turn> {
-        let id = self.path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/')).ok_or(NOWHERE)?;
+        let id =
+            self.path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/')).ok_or(NOWHERE)?;
         let token = self.query("token").filter(|t| !t.is_empty());
         let token = token.or_else(|| self.bearer().map(Cow::Borrowed));
         let who = match (id, token) {
@@ -153,7 +155,10 @@ impl Applicant<'_> {
         let who = match token {
             None if administers => return Err(UNAUTHORIZED),
             None if !self.rules().require_auth && self.query("token").is_none() => {
-                return Ok(Entry::Known { who: Arc::new(Principal::named("", self.rules().realm)), administers });
+                return Ok(Entry::Known {
+                    who: Arc::new(Principal::named("", self.rules().realm)),
+                    administers,
+                });
             }
             None => Err(NO_TOKEN),
             Some(token) => self.member(&token),
@@ -202,7 +207,8 @@ impl Applicant<'_> {
     }
 
     fn turned(&self, refusal: &Refusal) -> Turn {
-        tracing::info!(ip = %self.address, dialect = %self.dialect, cause = %refusal.text, "authentication failed");
+        let of = self.dialect;
+        journal!(info, of, ip = %self.address, dialect = %of, cause = %refusal.text, "authentication failed");
         UNAUTHORIZED
     }
 
@@ -225,7 +231,8 @@ impl Applicant<'_> {
     /// The cookie named `token`.
     fn cookie(&self) -> Option<Cow<'_, str>> {
         let cookies = self.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
-        let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut pairs =
+            cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let value = pairs.find(|(name, _)| *name == "token")?.1.trim_matches('"');
         percent_decode_str(value).decode_utf8().ok()
     }

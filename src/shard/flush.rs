@@ -25,7 +25,7 @@ pub(super) enum Flushed {
     /// The socket takes no more for now.
     Blocked,
     /// The socket is of no use any more.
-    Broken,
+    Broken(ErrorKind),
 }
 
 impl<N: Notify> Core<N> {
@@ -89,7 +89,11 @@ impl<N: Notify> Core<N> {
                 }
             }
             Flushed::Blocked => {}
-            Flushed::Broken => conn.drop_socket(),
+            Flushed::Broken(error) => {
+                conn.drop_socket();
+                let (key, dialect) = (conn.key, conn.variant.dialect);
+                self.log_unsent(key, dialect, error);
+            }
         }
     }
 }
@@ -100,7 +104,7 @@ pub(super) fn write_out(
     limit: usize,
     written: &mut Written,
 ) -> Flushed {
-    let Some(socket) = &conn.socket else { return Flushed::Broken };
+    let Some(socket) = &conn.socket else { return Flushed::Broken(ErrorKind::NotConnected) };
     let outbox = &mut conn.outbox;
     while let Some(head) = outbox.head() {
         let result = match outbox.frames() {
@@ -119,7 +123,7 @@ pub(super) fn write_out(
                 conn.pace.blocked_bytes = conn.pace.blocked_bytes.saturating_sub(n);
             }
             Ok(None) => return Flushed::Blocked,
-            Err(_) => return Flushed::Broken,
+            Err(error) => return Flushed::Broken(error.kind()),
         }
     }
     Flushed::Empty

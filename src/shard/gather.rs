@@ -28,7 +28,14 @@ impl<N: Notify> Core<N> {
             Gathering::Stats => Op::CountConnections { dialect },
             _ => Op::ListUsers { realm, tenant, of },
         };
-        let gathered = Gathered { what, left: shards, users: Vec::new(), total: 0, by_channel: Vec::new(), by_tenant: Vec::new() };
+        let gathered = Gathered {
+            what,
+            left: shards,
+            users: Vec::new(),
+            total: 0,
+            by_channel: Vec::new(),
+            by_tenant: Vec::new(),
+        };
         if let Some(conn) = self.conn_mut(key) {
             conn.wait = Some(Box::new(Wait::Gather(gathered)));
         }

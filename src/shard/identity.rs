@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::inbound::asker;
+use super::journal::journal;
 use crate::access::{Action, Verb};
 use crate::conn::{Greeting, Holder, Step, Wait};
 use crate::dialect::{About, Saying};
@@ -24,7 +25,7 @@ impl<N: Notify> Core<N> {
             Ok(principal) => Arc::new(principal),
             Err(refusal) => {
                 self.counters.messages_refused.of(refusal.code).inc();
-                tracing::info!(conn = %key, cause = %refusal.text, "authentication failed");
+                journal!(info, dialect, conn = %key, cause = %refusal.text, "authentication failed");
                 return self.tell(key, &Saying::AuthFailed, tag.as_deref());
             }
         };

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::core::Core;
+use super::journal::journal;
 use super::shared::Shared;
 use crate::access::{Action, Asker, Verb};
 use crate::conn::{Budget, Conn};
@@ -13,7 +14,8 @@ use crate::model::{Address, CloseReason, Code, ConnKey, Dialect, Event, Except, 
 use crate::ws::{Flow, Incoming, Violation, frame};
 
 const RATE_LIMITED: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
-const NOT_TEXT: Refusal = Refusal::new(Code::Malformed, "Invalid message format: binary messages are not read");
+const NOT_TEXT: Refusal =
+    Refusal::new(Code::Malformed, "Invalid message format: binary messages are not read");
 
 impl<N: Notify> Core<N> {
     /// Whatever the reader of a connection hands on.
@@ -73,17 +75,28 @@ impl<N: Notify> Core<N> {
     pub fn violated(&mut self, key: ConnKey, violation: &Violation) {
         let code = u16::from(violation.code);
         let reason = if code == 1009 { CloseReason::TooBig } else { CloseReason::Violation };
-        tracing::debug!(conn = %key, code, "protocol violation");
+        if let Some(of) = self.conn(key).map(|c| c.variant.dialect) {
+            journal!(debug, of, conn = %key, code, "protocol violation");
+            self.log_failed(key, of, violation.reason);
+        }
         self.shun(key, reason, code, violation.reason);
+    }
+
+    /// Counts a data message; `None`: nobody is there any more whom it could be from.
+    fn count_message(&mut self, key: ConnKey) -> Option<Dialect> {
+        self.touch();
+        let conn = self.conn(key)?;
+        let (dialect, is_open) = (conn.variant.dialect, conn.is_open());
+        self.counters.messages_received.of(dialect).inc();
+        self.messages_of_turn += 1;
+        is_open.then_some(dialect)
     }
 
     /// A text message. `text` is valid UTF-8 and may be overwritten. The answer says whether the connection
     /// may be read on.
     pub fn text(&mut self, key: ConnKey, text: &mut [u8]) -> Flow {
-        self.touch();
-        self.counters.messages_received.inc();
-        let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Flow::Continue };
-        match conn.variant.dialect {
+        let Some(dialect) = self.count_message(key) else { return Flow::Continue };
+        match dialect {
             Dialect::Echo => self.say(key, |out| out.extend_from_slice(text)),
             dialect => self.words(key, dialect, text),
         }
@@ -93,10 +106,8 @@ impl<N: Notify> Core<N> {
 
     /// A binary message: an error in dialects that are text (TUS-68), itself in `echo`.
     pub fn binary(&mut self, key: ConnKey, data: &[u8]) -> Flow {
-        self.touch();
-        self.counters.messages_received.inc();
-        let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Flow::Continue };
-        match conn.variant.dialect {
+        let Some(dialect) = self.count_message(key) else { return Flow::Continue };
+        match dialect {
             Dialect::Echo => {
                 let echoed = frame::binary_frame(&mut self.scratch, |out| out.extend_from_slice(data));
                 self.push(key, Rc::new(echoed));
@@ -316,7 +327,9 @@ impl<N: Notify> Core<N> {
     /// Tells a connection why nothing was done. It stays.
     pub(super) fn refuse(&mut self, key: ConnKey, about: About, refusal: &Refusal, tag: Option<&str>) {
         self.counters.messages_refused.of(refusal.code).inc();
-        tracing::debug!(conn = %key, code = refusal.code.name(), "message refused");
+        if let Some(of) = self.conn(key).map(|c| c.variant.dialect) {
+            journal!(debug, of, conn = %key, code = refusal.code.name(), "message refused");
+        }
         self.tell(key, &Saying::Refused { about, refusal }, tag);
     }
 }

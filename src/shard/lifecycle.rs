@@ -4,15 +4,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tokio::net::tcp::OwnedWriteHalf;
-use tracing::info;
 
 use super::core::Core;
 use super::entry::Entry;
+use super::journal::journal;
 use super::wheel::TICK_MS;
 use crate::conn::{Conn, Due, Greeting, Pace, Peer, Phase};
 use crate::dialect::{Saying, tusk};
 use crate::lane::Notify;
-use crate::model::{CloseReason, ConnKey, Dialect, Kind, Op, Principal, Target, Variant};
+use crate::model::{CloseReason, ConnKey, Kind, Op, Target, Variant};
 use crate::ws::frame;
 
 impl<N: Notify> Core<N> {
@@ -36,11 +36,12 @@ impl<N: Notify> Core<N> {
         let now = self.now.mono_ms.max(1);
         conn.batching = rules.batch_window > 0;
         conn.pace = Pace { opened: now, heard: now, awaits_auth: rules.require_auth, ..Pace::default() };
+        let of = variant.dialect;
         let user = match &entry {
             Entry::Known { who, .. } => &*who.user,
             Entry::Guest | Entry::Refused(_) => "",
         };
-        info!(conn = %key, dialect = %variant.dialect, ip = %conn.peer.address, user, "connection opened");
+        journal!(info, of, conn = %key, dialect = %of, ip = %conn.peer.address, user, "connection opened");
         self.conns.insert(conn);
         self.counters.connections_open.of(variant.dialect).inc();
         self.counters.connections_accepted.inc();
@@ -78,29 +79,6 @@ impl<N: Notify> Core<N> {
         if !conn.outbox.is_empty() && !conn.ungreeted {
             self.flush_later(key);
         }
-    }
-
-    /// The lines of the AegisX document's server (AEG-73).
-    fn log_opened(&self, key: ConnKey) {
-        let Some(conn) = self.conn(key).filter(|c| c.variant.dialect == Dialect::Aegisx && c.is_open()) else {
-            return;
-        };
-        let id = key.uuid(self.shared.seed);
-        let tenant = conn.who.as_ref().map_or(Principal::DEFAULT_TENANT, |w| &w.tenant);
-        info!("Connection {id} added for tenant {tenant}");
-        info!("WebSocket connection established: {id}");
-    }
-
-    fn log_closed(&self, key: ConnKey, dialect: Dialect, reason: CloseReason) {
-        if dialect != Dialect::Aegisx || reason == CloseReason::AuthenticationFailed {
-            return;
-        }
-        let id = key.uuid(self.shared.seed);
-        if reason == CloseReason::Inactive {
-            info!("Removing inactive connection {id}");
-        }
-        info!("Connection {id} removed");
-        info!("WebSocket connection closed: {id}");
     }
 
     /// Begins to close from this side: a Close frame, then the end of TCP when the peer has answered.
@@ -144,7 +122,8 @@ impl<N: Notify> Core<N> {
         if matches!(reason, CloseReason::SlowBytes | CloseReason::SlowAge) {
             // It will not read what waits; only what keeps the stream readable is left.
             let dropped = conn.outbox.clear_unsent(&mut self.pool);
-            tracing::warn!(conn = %key, reason = reason.name(), dropped_frames = dropped, "subscriber too slow");
+            let (of, why) = (conn.variant.dialect, reason.name());
+            journal!(warn, of, conn = %key, reason = why, dropped_frames = dropped, "subscriber too slow");
         }
         conn.outbox.push_unbounded(Rc::new(frame), &mut self.pool);
         // One that gathers a batch is marked already, but would not be flushed for a while.
@@ -214,11 +193,13 @@ impl<N: Notify> Core<N> {
         conn.peer.holdings.clear();
         let (variant, opened, waits) = (conn.variant, conn.pace.opened, conn.wait.is_some());
         let duration_ms = self.now.mono_ms.saturating_sub(opened);
-        info!(conn = %key, dialect = %variant.dialect, reason = reason.name(), duration_ms, "connection closed");
+        let (of, why) = (variant.dialect, reason.name());
+        journal!(info, of, conn = %key, dialect = %of, reason = why, duration_ms, "connection closed");
         self.log_closed(key, variant.dialect, reason);
         self.shared.clone().extensions.closed(&self.peer_of(key), reason);
         self.counters.connections_open.of(variant.dialect).dec();
         self.counters.connections_closed.of(reason).inc();
+        self.counters.connection_duration.observe_us(duration_ms.saturating_mul(1000));
         if waits {
             // The answer under way may make it a member; only then can it be taken apart.
             return;

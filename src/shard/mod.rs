@@ -13,6 +13,7 @@ mod flush;
 mod gather;
 mod identity;
 mod inbound;
+mod journal;
 mod lifecycle;
 mod reader;
 mod request;

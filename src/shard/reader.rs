@@ -80,7 +80,8 @@ impl ReaderTask {
         let mut buffer = shard.buffer.borrow_mut();
         let mut read = ReadBuf::new(&mut buffer);
         // This way of reading learns from a short read that nothing is left and spares the second call.
-        if ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read)).is_err() {
+        if let Err(error) = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read)) {
+            shard.core.borrow().log_failed(self.key, self.variant.dialect, error);
             return Poll::Ready(Some(CloseReason::ClientGone));
         }
         let filled = read.filled_mut();

@@ -10,8 +10,8 @@ use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{self, Reader, Request, Saying};
 use crate::lane::Notify;
 use crate::model::{
-    Address, CloseReason, Code, Command, ConnKey, Dialect, JoinManner, Kind, MessageId, Op, Origin, Principal,
-    Refusal, Reply, ReplyTo, Showing, Target, Wording,
+    Address, CloseReason, Code, Command, ConnKey, Dialect, JoinManner, Kind, MessageId, Op, Origin,
+    Principal, Refusal, Reply, ReplyTo, Showing, Target, Wording,
 };
 
 const NOT_A_MEMBER: Refusal = Refusal::new(Code::NotFound, "Not a member of this room");
@@ -39,11 +39,8 @@ impl<N: Notify> Core<N> {
             Request::Direct { to, ref speech } => self.request_direct(key, to, speech, tag),
             Request::Typing { to, username, on, .. } => return self.request_typing(key, to, username, on),
             Request::SetPresence { user, status, message, location } => {
-                let showing = Showing {
-                    status,
-                    message: message.map(Into::into),
-                    location: location.map(Into::into),
-                };
+                let showing =
+                    Showing { status, message: message.map(Into::into), location: location.map(Into::into) };
                 self.request_presence(key, user, showing, tag);
             }
             Request::AskOnline { ref users } => {
@@ -191,7 +188,13 @@ impl<N: Notify> Core<N> {
         Ok(())
     }
 
-    fn request_presence(&mut self, key: ConnKey, user: Option<&str>, showing: Showing, tag: Option<Arc<str>>) {
+    fn request_presence(
+        &mut self,
+        key: ConnKey,
+        user: Option<&str>,
+        showing: Showing,
+        tag: Option<Arc<str>>,
+    ) {
         let own = self.conn(key).and_then(|c| c.who.as_ref()).map(|w| w.user.clone());
         let op = Op::SetPresence { showing };
         match user.filter(|user| own.as_deref() != Some(*user)) {

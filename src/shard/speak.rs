@@ -75,16 +75,26 @@ impl<N: Notify> Core<N> {
         Ok(())
     }
 
-    pub(super) fn request_direct(&mut self, key: ConnKey, to: &str, speech: &Speech<'_>, tag: Option<Arc<str>>) {
+    pub(super) fn request_direct(
+        &mut self,
+        key: ConnKey,
+        to: &str,
+        speech: &Speech<'_>,
+        tag: Option<Arc<str>>,
+    ) {
         let Some(conn) = self.conn(key) else { return };
         let dialect = conn.variant.dialect;
         let unlimited = self.shared.rules(dialect).window.limit == 0;
-        let Some(name) = self.channel_name(key, Address::Chat(to)) else { return };
-        let op = Op::SendDirect {
-            text: speech.text.as_ref().into(),
-            detail: detail_of(dialect, speech),
-            echo: dialect == Dialect::Sge,
+        let (text, detail) = (speech.text.as_ref().into(), detail_of(dialect, speech));
+        // In SGE the sender's own devices hear it too (SGE-23).
+        let (target, op) = match dialect {
+            Dialect::Sge => {
+                let own = conn.who.as_ref().map(|who| who.user.clone()).unwrap_or_default();
+                (self.channel_name(key, Address::Inbox(&own)), Op::SendFrom { to: to.into(), text, detail })
+            }
+            _ => (self.channel_name(key, Address::Chat(to)), Op::SendDirect { text, detail }),
         };
+        let Some(name) = target else { return };
         if unlimited {
             return self.ask_named(key, name, op, tag);
         }
@@ -100,7 +110,9 @@ impl<N: Notify> Core<N> {
         let here = usize::from(self.index);
         match order {
             Order::Stats => self.plan(key, [Step::Gather(Gathering::Stats)]),
-            Order::Broadcast { message } => self.ask(key, here, Target::Shard, all(None, said(message)), None),
+            Order::Broadcast { message } => {
+                self.ask(key, here, Target::Shard, all(None, said(message)), None)
+            }
             Order::BroadcastTenant { tenant, message } => {
                 self.ask(key, here, Target::Shard, all(Some(tenant.into()), said(message)), None);
             }
@@ -111,7 +123,8 @@ impl<N: Notify> Core<N> {
                 self.ask_named(key, name, Op::Announce { event, except: Except::Nobody }, None);
             }
             Order::Disconnect { connection } => {
-                let no_id = || Refusal::new(Code::InvalidField, "Field \"connectionId\" must be a connection's id");
+                let no_id =
+                    || Refusal::new(Code::InvalidField, "Field \"connectionId\" must be a connection's id");
                 let connection = Uuid::try_parse(connection).map_err(|_| no_id())?;
                 for home in 0..self.shared.shards {
                     self.ask(key, home, Target::Shard, Op::Disconnect { connection }, None);

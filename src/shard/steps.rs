@@ -11,8 +11,8 @@ use crate::conn::{Joining, Phase, Step, Wait};
 use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::model::{
-    Address, ChannelName, Code, Command, ConnKey, Dialect, Event, Except, Follow, JoinManner, Kind, Op, Origin,
-    Principal, Refusal, ReplyTo, Target, Wording,
+    Address, ChannelName, Code, Command, ConnKey, Dialect, Event, Except, Follow, JoinManner, Kind, Op,
+    Origin, Principal, Refusal, ReplyTo, Target, Wording,
 };
 
 impl<N: Notify> Core<N> {
@@ -82,9 +82,9 @@ impl<N: Notify> Core<N> {
     }
 
     fn send_planned(&mut self, key: ConnKey, name: ChannelName, mut op: Op, tag: Option<Arc<str>>) {
-        let member = self.conn(key).and_then(|c| {
-            c.rooms.iter().find(|j| j.kind == name.kind && j.name == name.id && !j.leaving)
-        });
+        let member = self
+            .conn(key)
+            .and_then(|c| c.rooms.iter().find(|j| j.kind == name.kind && j.name == name.id && !j.leaving));
         match member.map(|j| j.channel) {
             Some(channel) => {
                 if let Op::Publish { member, .. } = &mut op {
@@ -131,7 +131,9 @@ impl<N: Notify> Core<N> {
         let mut steps = Vec::new();
         for follow in follows {
             match follow {
-                Follow::Presence(user) => steps.push(Step::Join(quietly(Kind::Presence, user, Wording::Presence))),
+                Follow::Presence(user) => {
+                    steps.push(Step::Join(quietly(Kind::Presence, user, Wording::Presence)))
+                }
                 Follow::Room(room) => {
                     let action = Action::On(Verb::Subscribe, Address::Conversation(&room));
                     let asker = super::inbound::asker(conn, conn.who.as_deref(), &shared);

@@ -10,7 +10,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::label::{CircuitState, Label, LaneClass, PersonaOutcome, StatusClass, UpgradeRefusal};
-use super::metric::{Cell, Counter, Gauge, Histogram, Labelled};
+use super::metric::{Cell, Counter, Gauge, Histogram, Labelled, Turns, Visits};
 use crate::model::{CloseReason, Code, Dialect};
 
 /// How a number behaves, in Prometheus' words.
@@ -40,17 +40,22 @@ impl Family {
 
 macro_rules! cell_type {
     ($metric:ident) => { $metric };
-    ($metric:ident, $label:ty) => { Labelled<$metric, $label, { <$label as Label>::ALL.len() }> };
+    ($metric:ident by $label:ident) => { Labelled<$metric, $label, { <$label as Label>::ALL.len() }> };
+    ($metric:ident over $scale:ident) => { $metric<$scale> };
 }
 
 macro_rules! counters {
-    ($($field:ident: $metric:ident $(by $label:ty)? = $name:literal, $help:literal;)*) => {
+    (
+        besides { $($besides:ident: $number:ident, $what:literal;)* }
+        $($field:ident: $metric:ident $($how:ident $of:ident)? = $name:literal, $help:literal;)*
+    ) => {
         /// What one shard counts. Starts on a cache line of its own, so that no shard's counting
         /// slows another's; 128 bytes, because processors fetch lines in pairs.
         #[derive(Debug, Default)]
         #[repr(align(128))]
         pub struct ShardCounters {
-            $(#[doc = $help] pub $field: cell_type!($metric $(, $label)?),)*
+            $(#[doc = $help] pub $field: cell_type!($metric $($how $of)?),)*
+            $(#[doc = $what] pub $besides: cell_type!($number),)*
         }
 
         /// The table, in the order of the exposition.
@@ -61,13 +66,20 @@ macro_rules! counters {
 }
 
 counters! {
+    // The exposition has it in sum only, under a name of the SGE document.
+    besides {
+        presence_updates: Counter, "Changes of presence that users have made.";
+    }
+
     connections_open: Gauge by Dialect = "connections_open", "Connections open now.";
     connections_accepted: Counter = "connections_accepted_total", "Connections upgraded to WebSocket.";
     connections_closed: Counter by CloseReason = "connections_closed_total", "Connections ended, by cause.";
+    connection_duration: Histogram over Visits = "connection_duration_seconds", "How long connections were there, counted when they end.";
     upgrades_refused: Counter by UpgradeRefusal = "upgrades_refused_total", "Requests to upgrade that were turned away.";
     sockets_refused: Counter = "sockets_refused_total", "Sockets closed at once, because too many were not upgraded yet.";
-    messages_received: Counter = "messages_received_total", "Complete data messages read from connections.";
-    messages_refused: Counter by Code = "messages_refused_total", "Messages answered by an error, by cause.";
+    messages_received: Counter by Dialect = "messages_received_total", "Complete data messages read from connections.";
+    message_latency: Histogram over Turns = "message_latency_seconds", "From the start of the turn that read a data message to the end of that turn's flush, once per message.";
+    messages_refused: Counter by Code = "message_errors_total", "Messages answered by an error, by cause.";
     deliveries: Counter = "deliveries_total", "Frames queued to connections.";
     frames_sent: Counter = "frames_sent_total", "Frames written to sockets completely.";
     bytes_received: Counter = "received_bytes_total", "Bytes read from sockets of connections.";
@@ -75,7 +87,6 @@ counters! {
     write_calls: Counter = "write_calls_total", "System calls that wrote to sockets of connections.";
     events_encoded: Counter = "events_encoded_total", "Frames made: at most one per event and variant.";
     rooms: Gauge = "rooms", "Rooms whose home this shard is.";
-    presence_updates: Counter = "presence_changes_total", "Changes of presence that users have made.";
     users_online: Gauge = "users_online", "Users with a connection, whose home this shard is.";
     channels: Gauge by Dialect = "channels", "Channels with a connection of the dialect, whose home this shard is.";
     users: Gauge by Dialect = "users", "Users with a connection of the dialect, whose home this shard is.";
@@ -86,7 +97,7 @@ counters! {
     backlog: Gauge by LaneClass = "backlog_entries", "Entries waiting for room in a lane.";
     paused_reads: Counter = "paused_reads_total", "Times a connection was no longer read because its command lane was full.";
     turns: Counter = "turns_total", "Turns of the event loop.";
-    turn_busy: Histogram = "turn_busy_seconds", "Time a turn of the event loop worked, without its wait.";
+    turn_busy: Histogram over Turns = "turn_busy_seconds", "Time a turn of the event loop worked, without its wait.";
     queued_direct: Gauge = "queued_direct_messages", "Private messages that wait for their user to connect.";
     wheel_ticks: Counter = "wheel_ticks_total", "Ticks of the timer wheel.";
     http_requests: Counter by StatusClass = "http_requests_total", "HTTP requests answered, by class of status.";
@@ -174,7 +185,7 @@ impl Registry {
 
     /// Messages read from connections, of all dialects.
     pub fn messages_received(&self) -> u64 {
-        self.sum(|c| c.messages_received.get())
+        self.sum(|c| c.messages_received.cells().iter().map(Counter::get).sum())
     }
 
     /// Messages answered by an error, of all dialects.
@@ -185,6 +196,11 @@ impl Registry {
     /// Frames queued to connections, of all dialects.
     pub fn deliveries(&self) -> u64 {
         self.sum(|c| c.deliveries.get())
+    }
+
+    /// Changes of presence that users have made (SGE-56).
+    pub fn presence_updates(&self) -> u64 {
+        self.sum(|c| c.presence_updates.get())
     }
 
     /// Connections closed because their outbox was over a limit.
@@ -225,7 +241,9 @@ mod tests {
             writer.channels.of(Dialect::Sge).set(n * 4);
             writer.users.of(Dialect::Nexus).set(n * 5);
             writer.deliveries.add(n * 6);
-            writer.messages_received.inc();
+            writer.messages_received.of(Dialect::Tusk).inc();
+            writer.messages_received.of(Dialect::Sge).add(n);
+            writer.presence_updates.add(n * 7);
             writer.messages_refused.of(Code::Forbidden).inc();
             writer.messages_refused.of(Code::NotFound).inc();
             writer.connections_closed.of(CloseReason::SlowAge).inc();
@@ -238,7 +256,8 @@ mod tests {
         assert_eq!(registry.users_online(), 18);
         assert_eq!((registry.channels_of(Dialect::Sge), registry.channels_of(Dialect::Nexus)), (24, 0));
         assert_eq!((registry.users_of(Dialect::Nexus), registry.users_of(Dialect::Sge)), (30, 0));
-        assert_eq!((registry.deliveries(), registry.messages_received()), (36, 3));
+        assert_eq!((registry.deliveries(), registry.messages_received()), (36, 9));
+        assert_eq!(registry.presence_updates(), 42);
         assert_eq!(registry.messages_refused(), 6);
         assert_eq!(registry.slow_closed(), 6);
     }

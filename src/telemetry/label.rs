@@ -75,16 +75,15 @@ pub enum UpgradeRefusal {
 
 impl Label for UpgradeRefusal {
     const KEY: &'static str = "cause";
-    const ALL: &'static [Self] =
-        &[
-            Self::Origin,
-            Self::AddressLimit,
-            Self::TotalLimit,
-            Self::BadRequest,
-            Self::PrincipalLimit,
-            Self::Credential,
-            Self::Draining,
-        ];
+    const ALL: &'static [Self] = &[
+        Self::Origin,
+        Self::AddressLimit,
+        Self::TotalLimit,
+        Self::BadRequest,
+        Self::PrincipalLimit,
+        Self::Credential,
+        Self::Draining,
+    ];
 
     fn name(self) -> &'static str {
         match self {

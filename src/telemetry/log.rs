@@ -2,7 +2,8 @@
 //!
 //! A line is one event: its level, its message, its fields, and then `component`, `timestamp` and
 //! `memory_usage`. Messages are fixed lower-case phrases; what varies stands in fields. Spans are not
-//! shown: what a line needs to say, its own fields say.
+//! shown: what a line needs to say, its own fields say. Lines of NEXUS have their document's format instead
+//! where people read, and stand in a file besides (see [`super::nexus`]).
 //!
 //! Whatever a value holds, it can neither end the line, nor forge a field, nor reach the terminal: quotes,
 //! control characters and the marks that reorder text are escaped in both formats. It is the callers' duty
@@ -11,12 +12,13 @@
 
 use std::fmt::{self, Debug, Write as _};
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime as Rfc3339};
@@ -25,6 +27,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt as lines, registry};
 
+use super::nexus::{self, LogFile};
 use super::process::ResidentCache;
 
 /// Who reads the log.
@@ -37,29 +40,63 @@ pub enum Format {
     Json,
 }
 
-/// Lines that may wait for stderr; later ones are dropped until it takes some, so that a shard never waits.
+/// What is logged, how, and where besides stderr.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub level: LevelFilter,
+    pub format: Format,
+    /// Where the lines of NEXUS are kept; `None`: nowhere.
+    pub nexus_file: Option<PathBuf>,
+}
+
+/// Writes out what waits when it is dropped.
+#[derive(Debug)]
+pub struct Guard {
+    _writers: Vec<WorkerGuard>,
+}
+
+/// Lines that may wait for stderr, or for the file; later ones are dropped until some are taken, so that a shard never waits.
 const LINES_WAITING: usize = 16_384;
 
-/// Sends every event of this crate at `level` or above to stderr from now on, through a thread of its own.
-/// Dropping what is returned writes out what waits.
+/// Sends every event of this crate at the level or above to stderr from now on, and those of NEXUS also to their
+/// file, each through a thread of its own.
 ///
 /// # Errors
 /// When the process has a log already.
-pub fn init(level: LevelFilter, format: Format) -> Result<WorkerGuard, SetGlobalDefaultError> {
+pub fn init(rules: &Rules) -> Result<Guard, SetGlobalDefaultError> {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let queue = NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true);
-    let (stderr, guard) = queue.finish(io::stderr());
-    set_global_default(subscriber(level, format, colours, stderr))?;
-    Ok(guard)
+    let mut writers = Vec::new();
+    let stderr = queue(io::stderr(), &mut writers);
+    let file = rules.nexus_file.clone().map(|path| queue(LogFile::new(path, io::stderr()), &mut writers));
+    set_global_default(subscriber(rules, colours, stderr, file))?;
+    Ok(Guard { _writers: writers })
 }
 
-fn subscriber<W>(level: LevelFilter, format: Format, colours: bool, to: W) -> impl Subscriber + Send + Sync
+/// What takes lines at once and writes them from a thread of its own.
+fn queue(to: impl io::Write + Send + 'static, writers: &mut Vec<WorkerGuard>) -> NonBlocking {
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true);
+    let (queue, writer) = builder.finish(to);
+    writers.push(writer);
+    queue
+}
+
+fn subscriber<W, F>(
+    rules: &Rules,
+    colours: bool,
+    stderr: W,
+    file: Option<F>,
+) -> impl Subscriber + Send + Sync + use<W, F>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    F: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let layer = lines::layer().with_ansi(colours).with_writer(to).event_format(Line::new(format));
-    let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), level);
-    registry().with(layer.with_filter(ours))
+    let stderr = lines::layer().with_ansi(colours).with_writer(stderr).event_format(Line::new(rules.format));
+    let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), rules.level);
+    let file = file.map(|file| {
+        let layer = lines::layer().with_ansi(false).with_writer(file).event_format(nexus::Line);
+        layer.with_filter(Targets::new().with_target(nexus::TARGET, rules.level))
+    });
+    registry().with(stderr.with_filter(ours)).with(file)
 }
 
 /// Writes one event as one line.
@@ -79,10 +116,17 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'w> FormatFields<'w> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.format == Format::Human && event.metadata().target() == nexus::TARGET {
+            return nexus::Line.format_event(context, out, event);
+        }
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let mut fields = Fields { format: self.format, message: String::new(), rest: String::new() };
-        event.record(&mut fields);
+        let mut fields = Fields::of(event, self.format);
         fields.name("component");
         fields.text("websocket");
         fields.name("timestamp");
@@ -135,15 +179,21 @@ fn psr3(level: Level) -> &'static str {
 }
 
 /// The parts of one event, on their way into a line.
-struct Fields {
+pub(super) struct Fields {
     format: Format,
     /// As it came.
-    message: String,
+    pub(super) message: String,
     /// The other fields, escaped, each with what separates it from the one before.
-    rest: String,
+    pub(super) rest: String,
 }
 
 impl Fields {
+    pub(super) fn of(event: &Event<'_>, format: Format) -> Self {
+        let mut fields = Self { format, message: String::new(), rest: String::new() };
+        event.record(&mut fields);
+        fields
+    }
+
     /// Begins a field. A caller's field with a name of the line's own gets another, for a JSON object
     /// with a key twice has no one meaning.
     fn name(&mut self, name: &str) {
@@ -239,7 +289,7 @@ fn push_quoted(out: &mut String, text: &str) {
 }
 
 /// The text with nothing hidden in it, and without quotes.
-fn push_escaped(out: &mut String, text: &str) {
+pub(super) fn push_escaped(out: &mut String, text: &str) {
     text.chars().for_each(|c| push_visible(out, c));
 }
 
@@ -278,12 +328,29 @@ mod tests {
         }
     }
 
+    impl Buffer {
+        fn taken(&self) -> String {
+            let bytes = std::mem::take(&mut *self.0.lock().expect("no writer panics"));
+            String::from_utf8(bytes).expect("UTF-8")
+        }
+    }
+
     fn logged(level: LevelFilter, format: Format, colours: bool, speak: impl FnOnce()) -> String {
+        let rules = Rules { level, format, nexus_file: None };
         let buffer = Buffer::default();
         let to = buffer.clone();
-        with_default(subscriber(level, format, colours, move || to.clone()), speak);
-        let bytes = std::mem::take(&mut *buffer.0.lock().expect("no writer panics"));
-        String::from_utf8(bytes).expect("UTF-8")
+        with_default(subscriber(&rules, colours, move || to.clone(), None::<fn() -> Buffer>), speak);
+        buffer.taken()
+    }
+
+    /// What stands on stderr, and what in the file.
+    fn logged_twice(level: LevelFilter, format: Format, speak: impl FnOnce()) -> (String, String) {
+        let rules = Rules { level, format, nexus_file: Some("not opened here".into()) };
+        let (stderr, file) = (Buffer::default(), Buffer::default());
+        let (to_stderr, to_file) = (stderr.clone(), file.clone());
+        let both = subscriber(&rules, true, move || to_stderr.clone(), Some(move || to_file.clone()));
+        with_default(both, speak);
+        (stderr.taken(), file.taken())
     }
 
     fn json(speak: impl FnOnce()) -> Value {
@@ -370,6 +437,72 @@ mod tests {
         let value: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(value["user"], evil);
         assert_eq!(value["message"], format!("refused {evil}"));
+    }
+
+    /// A line without its time, which must look like one.
+    fn untimed(line: &str) -> &str {
+        let (time, rest) = line.split_at_checked(23).expect("a time");
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00 00:00:00,000", "{line}");
+        rest
+    }
+
+    #[test]
+    fn lines_of_nexus_have_their_documents_format_on_stderr_and_in_the_file() {
+        let (stderr, file) = logged_twice(LevelFilter::TRACE, Format::Human, || {
+            info!(target: nexus::TARGET, conn = %"c1", user = "a b", "connection opened");
+            warn!(target: nexus::TARGET, "w");
+            error!(target: nexus::TARGET, "e");
+            debug!(target: nexus::TARGET, "d");
+            trace!(target: nexus::TARGET, "t");
+        });
+        assert_eq!(stderr, file, "without colours, too");
+        let lines: Vec<&str> = file.lines().map(untimed).collect();
+        assert_eq!(lines[0], " - lanecast.nexus - INFO - connection opened conn=c1 user=\"a b\"");
+        let levels: Vec<&str> = lines[1..].iter().filter_map(|line| line.split(" - ").nth(2)).collect();
+        assert_eq!(levels, ["WARNING", "ERROR", "DEBUG", "DEBUG"]);
+    }
+
+    #[test]
+    fn other_lines_are_not_in_the_file_and_the_level_holds_there_too() {
+        let (stderr, file) = logged_twice(LevelFilter::INFO, Format::Human, || {
+            info!("connection opened");
+            debug!(target: nexus::TARGET, "not this");
+            info!(target: "hyper", "nor this");
+        });
+        assert!(stderr.contains("connection opened component=websocket") && stderr.lines().count() == 1);
+        assert_eq!(file, "");
+    }
+
+    #[test]
+    fn machines_read_lines_of_nexus_as_all_others_and_the_file_stays_as_it_is() {
+        let (stderr, file) = logged_twice(LevelFilter::INFO, Format::Json, || {
+            info!(target: nexus::TARGET, conn = %"c1", "connection opened");
+        });
+        let line: Value = serde_json::from_str(&stderr).expect("a JSON object");
+        assert_eq!(
+            (&line["message"], &line["conn"]),
+            (&Value::from("connection opened"), &Value::from("c1"))
+        );
+        assert_eq!(untimed(&file), " - lanecast.nexus - INFO - connection opened conn=c1\n");
+    }
+
+    #[test]
+    fn without_a_file_lines_of_nexus_are_on_stderr_alone() {
+        let text = human(|| info!(target: nexus::TARGET, "connection opened"));
+        assert_eq!(untimed(&text), " - lanecast.nexus - INFO - connection opened\n");
+    }
+
+    #[test]
+    fn no_line_of_nexus_can_be_forged() {
+        let evil = "x\n2026-11-21 11:40:00,123 - lanecast.nexus - ERROR - \u{1b}[2J";
+        let (stderr, file) = logged_twice(LevelFilter::INFO, Format::Human, || {
+            info!(target: nexus::TARGET, user = evil, "refused {evil}");
+        });
+        for text in [stderr, file] {
+            assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+            assert!(!text.trim_end_matches('\n').chars().any(is_hidden), "{text:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod counters;
 pub mod label;
 pub mod log;
 pub mod metric;
+pub mod nexus;
 pub mod process;
 pub mod prometheus;
 

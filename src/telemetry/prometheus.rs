@@ -1,26 +1,29 @@
 //! The text that a Prometheus scrape reads (text exposition format, version 0.0.4).
 //!
 //! All samples of a family stand together under one `# HELP` and `# TYPE`; every sample of a shard
-//! carries `shard`. Figures that the host does not give are left out.
+//! carries `shard`. The names of the SGE document stand besides, for all shards at once. Figures that the host
+//! does not give are left out.
 
 use std::fmt::{self, Display, Write};
 
 use super::counters::{FAMILIES, Family, Kind, Registry};
-use super::metric::{Histogram, Pair, Reading};
+use super::metric::{Distribution, Pair, Reading};
 use super::process;
+use crate::model::Dialect;
 
 /// The content type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const PREFIX: &str = "lanecast_";
 
-/// Everything there is to tell, now. Some 80 samples per shard.
+/// Everything there is to tell, now. Some 120 samples per shard.
 pub fn render(registry: &Registry) -> String {
     let mut out = String::with_capacity(16 * 1024);
     for family in FAMILIES {
         // Writing to a String cannot fail.
         let _ = write_family(&mut out, family, registry);
     }
+    let _ = write_document(&mut out, registry);
     let _ = write_process(&mut out);
     out
 }
@@ -37,7 +40,7 @@ fn write_family(out: &mut String, family: &Family, registry: &Registry) -> fmt::
         family.cell(counters).visit(None, &mut |label, reading| {
             let wrote = match reading {
                 Reading::Number(n) => write_number(out, family.name, shard, label, n),
-                Reading::Histogram(h) => write_histogram(out, family.name, shard, h),
+                Reading::Histogram(d) => write_histogram(out, family.name, shard, &d),
             };
             result = result.and(wrote);
         });
@@ -57,27 +60,60 @@ fn write_number(out: &mut String, name: &str, shard: usize, label: Option<Pair>,
     writeln!(out, "}} {n}")
 }
 
-fn write_histogram(out: &mut String, name: &str, shard: usize, histogram: &Histogram) -> fmt::Result {
-    let counts = histogram.cumulative();
-    for (bound, count) in Histogram::BOUNDS_US.iter().zip(counts) {
+fn write_histogram(out: &mut String, name: &str, shard: usize, seen: &Distribution) -> fmt::Result {
+    for (bound, count) in seen.bounds_us.iter().zip(seen.cumulative) {
         let seconds = *bound as f64 / 1e6;
         writeln!(out, "{PREFIX}{name}_bucket{{shard=\"{shard}\",le=\"{seconds}\"}} {count}")?;
     }
-    let all = counts[Histogram::BOUNDS_US.len()];
-    let sum = histogram.sum_us() as f64 / 1e6;
+    let all = seen.cumulative[seen.bounds_us.len()];
+    let sum = seen.sum_us as f64 / 1e6;
     writeln!(out, "{PREFIX}{name}_bucket{{shard=\"{shard}\",le=\"+Inf\"}} {all}")?;
     writeln!(out, "{PREFIX}{name}_sum{{shard=\"{shard}\"}} {sum}")?;
     writeln!(out, "{PREFIX}{name}_count{{shard=\"{shard}\"}} {all}")
+}
+
+/// The four metrics of the SGE document, by its names (SGE-53 to SGE-56). The first is a gauge whatever its
+/// name says (ruling S15).
+fn write_document(out: &mut String, registry: &Registry) -> fmt::Result {
+    let connections = registry.connections_of(Dialect::Sge);
+    write_single(
+        out,
+        "websocket_connections_total",
+        "gauge",
+        "SGE connections open now.",
+        Some(connections),
+    )?;
+    let messages = "Data messages read from connections, and frames queued to connections, of all dialects.";
+    write_head(out, "", "websocket_messages_total", "counter", messages)?;
+    for (direction, n) in [("received", registry.messages_received()), ("sent", registry.deliveries())] {
+        writeln!(out, "websocket_messages_total{{direction=\"{direction}\"}} {n}")?;
+    }
+    let channels = registry.channels_of(Dialect::Sge);
+    write_single(
+        out,
+        "websocket_channels_total",
+        "gauge",
+        "Channels with an SGE connection.",
+        Some(channels),
+    )?;
+    let changes = "Changes of presence that users have made, of all dialects.";
+    write_single(out, "presence_updates_total", "counter", changes, Some(registry.presence_updates()))
 }
 
 /// The figures that every Prometheus client names alike, and which build this is.
 fn write_process(out: &mut String) -> fmt::Result {
     let memory = process::memory();
     let cpu = process::times().map(|times| times.cpu);
-    write_single(out, "resident_memory_bytes", "gauge", "Resident memory.", Some(memory.resident))?;
-    write_single(out, "cpu_seconds_total", "counter", "User and system time of all threads.", cpu)?;
-    write_single(out, "open_fds", "gauge", "Open file descriptors.", process::open_fds())?;
-    write_single(out, "start_time_seconds", "gauge", "Start, in seconds since 1970.", process::start_time())?;
+    write_single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", Some(memory.resident))?;
+    write_single(out, "process_cpu_seconds_total", "counter", "User and system time of all threads.", cpu)?;
+    write_single(out, "process_open_fds", "gauge", "Open file descriptors.", process::open_fds())?;
+    write_single(
+        out,
+        "process_start_time_seconds",
+        "gauge",
+        "Start, in seconds since 1970.",
+        process::start_time(),
+    )?;
     write_head(out, PREFIX, "build_info", "gauge", "Which build runs; always 1.")?;
     writeln!(out, "{PREFIX}build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))
 }
@@ -90,8 +126,8 @@ fn write_single(
     value: Option<impl Display>,
 ) -> fmt::Result {
     let Some(value) = value else { return Ok(()) };
-    write_head(out, "process_", name, kind, help)?;
-    writeln!(out, "process_{name} {value}")
+    write_head(out, "", name, kind, help)?;
+    writeln!(out, "{name} {value}")
 }
 
 #[cfg(test)]
@@ -154,6 +190,46 @@ mod tests {
         assert!(text.contains("lanecast_sent_bytes_total{shard=\"1\"} 18446744073709551615\n"));
         assert!(value(&text, "process_resident_memory_bytes") > 0.0);
         assert!(text.contains("lanecast_build_info{version=\""));
+    }
+
+    #[test]
+    fn the_documents_names_stand_once_for_all_shards() {
+        let (registry, writers) = Registry::new(2);
+        for (n, writer) in (1..).zip(&writers) {
+            writer.connections_open.of(Dialect::Sge).set(n);
+            writer.connections_open.of(Dialect::Tusk).set(100);
+            writer.channels.of(Dialect::Sge).set(n * 10);
+            writer.channels.of(Dialect::Gator).set(100);
+            writer.messages_received.of(Dialect::Sge).add(n * 3);
+            writer.messages_received.of(Dialect::Tusk).add(n * 4);
+            writer.deliveries.add(n * 5);
+            writer.presence_updates.add(n * 6);
+        }
+        let text = render(&registry);
+        assert!(value(&text, "websocket_connections_total") == 3.0);
+        assert!(text.contains("# TYPE websocket_connections_total gauge\n"));
+        assert!(value(&text, "websocket_channels_total") == 30.0);
+        assert!(value(&text, r#"websocket_messages_total{direction="received"}"#) == 21.0);
+        assert!(value(&text, r#"websocket_messages_total{direction="sent"}"#) == 15.0);
+        assert!(value(&text, "presence_updates_total") == 18.0);
+        assert_eq!(
+            text.lines().filter(|line| line.contains("presence_")).count(),
+            3,
+            "its one sample and head"
+        );
+    }
+
+    #[test]
+    fn a_visit_of_hours_has_its_bucket() {
+        let (registry, writers) = Registry::new(1);
+        writers[0].connection_duration.observe_us(5 * 3_600_000_000);
+        let text = render(&registry);
+        let bucket = |le: &str| {
+            value(&text, &format!(r#"lanecast_connection_duration_seconds_bucket{{shard="0",le="{le}"}}"#))
+        };
+        assert!(bucket("14400") == 0.0);
+        assert!(bucket("28800") == 1.0);
+        assert!(bucket("86400") == 1.0);
     }
 
     #[test]

@@ -193,7 +193,11 @@ impl World {
         if queued && to.starts_with('k') {
             return Err(format!("a message to {to}, who is there, waits"));
         }
-        self.mail.sent(to, id, Letter { number, queued, delivered: false, sender: client, sent_at: self.step })
+        self.mail.sent(
+            to,
+            id,
+            Letter { number, queued, delivered: false, sender: client, sent_at: self.step },
+        )
     }
 
     /// A client that is closed hears nothing more, wherever it was.

@@ -157,7 +157,12 @@ impl Plan {
             shows_connections: true,
             ..RealmLimits::default()
         };
-        HomeLimits { realms: vec![realm], queue_total: 0, known_users: self.known_users, seed: self.place_seed }
+        HomeLimits {
+            realms: vec![realm],
+            queue_total: 0,
+            known_users: self.known_users,
+            seed: self.place_seed,
+        }
     }
 
     fn times(&self) -> Times {
@@ -174,12 +179,7 @@ impl Plan {
 
 /// The full name of a room or user of the simulation.
 pub fn channel(kind: Kind, id: &str) -> ChannelName {
-    ChannelName {
-        realm: REALM,
-        tenant: Principal::DEFAULT_TENANT.into(),
-        kind,
-        id: id.into(),
-    }
+    ChannelName { realm: REALM, tenant: Principal::DEFAULT_TENANT.into(), kind, id: id.into() }
 }
 
 /// The name under which the witness knows a user's channel.

@@ -278,7 +278,8 @@ impl World {
                 Dialect::ALL.iter().map(|d| c.channels.of(*d).get() + c.users.of(*d).get()).sum(),
             ];
             if left.iter().any(|n| *n != 0) {
-                let what = "[connections, rooms, users, queued, commands, deliveries, channels, open, by dialect]";
+                let what =
+                    "[connections, rooms, users, queued, commands, deliveries, channels, open, by dialect]";
                 return Err(format!("shard {} keeps {left:?} of {what}", core.index()));
             }
         }

@@ -26,6 +26,7 @@ const LAYERS: &[&[&str]] = &[
 const SIBLINGS: &[(&str, &str, &str)] = &[
     ("api", "net", "REST answers are HTTP's bodies"),
     ("shard", "conn", "a shard runs its connections"),
+    ("channel", "limit", "a user's window lies where its devices meet"),
     ("cli", "server", "the command line starts the server"),
     ("main", "cli", "the binary is the command line"),
     ("main", "server", "the binary is the server"),

@@ -43,7 +43,13 @@ impl Outlet for Heard {
     fn publish(&mut self, _: ChannelId, interest: &Interest, except: &Except, event: &Event) {
         self.events.push(Told { of: interest.total(), except: except.clone(), event: event.clone() });
     }
-    fn announce(&mut self, realm: RealmId, tenant: Option<&Arc<str>>, about: Option<&Arc<str>>, event: &Event) {
+    fn announce(
+        &mut self,
+        realm: RealmId,
+        tenant: Option<&Arc<str>>,
+        about: Option<&Arc<str>>,
+        event: &Event,
+    ) {
         assert_eq!((realm, tenant.map(|t| &**t)), (REALM, Some("default")));
         self.realm.push((about.cloned(), event.clone()));
     }
@@ -205,7 +211,7 @@ fn showing(status: Status) -> Op {
 
 /// One message to a user from somebody else.
 fn direct(homes: &mut Homes, to: &str, text: &str) -> Heard {
-    let op = Op::SendDirect { text: text.into(), detail: None, echo: false };
+    let op = Op::SendDirect { text: text.into(), detail: None };
     act(homes, named(Kind::User, to), me("sender", 7), op)
 }
 

@@ -55,8 +55,14 @@ const EACH_KIND: [&str; 10] = [
 #[test]
 fn the_documents_messages() {
     means(EACH_KIND[0], Request::Authenticate { token: "jwt-token-here" });
-    means(EACH_KIND[1], Request::Join { place: Address::Room("general"), password: Some("p"), username: None });
-    means(r#"{"type":"join_room","room":"general"}"#, Request::Join { place: Address::Room("general"), password: None, username: None });
+    means(
+        EACH_KIND[1],
+        Request::Join { place: Address::Room("general"), password: Some("p"), username: None },
+    );
+    means(
+        r#"{"type":"join_room","room":"general"}"#,
+        Request::Join { place: Address::Room("general"), password: None, username: None },
+    );
     means(EACH_KIND[2], Request::Leave { place: Address::Room("general"), username: None });
     means(EACH_KIND[3], to_room("general", "Hello everyone!"));
     means(EACH_KIND[4], Request::Direct { to: "user123", speech: Speech::plain("Hello there!") });
@@ -90,7 +96,10 @@ fn text_stays_raw_and_escapes_are_undone() {
 
 #[test]
 fn of_equal_keys_the_last_wins() {
-    means(r#"{"type":"ping","type":"leave_room","room":"a","room":"b"}"#, Request::Leave { place: Address::Room("b"), username: None });
+    means(
+        r#"{"type":"ping","type":"leave_room","room":"a","room":"b"}"#,
+        Request::Leave { place: Address::Room("b"), username: None },
+    );
     means(r#"{"type":7,"type":"ping"}"#, Request::Ping);
     says(r#"{"type":"ping","type":7}"#, "Invalid message format");
 }

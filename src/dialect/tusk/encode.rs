@@ -22,7 +22,11 @@ pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
         }
         Event::Direct(m) => {
             let frame = Object::typed("private_message", out).word(key!("id"), m.id);
-            frame.name(key!("from"), &m.from).html(key!("message"), &m.text).number(key!("timestamp"), m.at_ms / 1000).end();
+            frame
+                .name(key!("from"), &m.from)
+                .html(key!("message"), &m.text)
+                .number(key!("timestamp"), m.at_ms / 1000)
+                .end();
         }
         _ => return false,
     }
@@ -33,7 +37,9 @@ pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
 pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut) -> bool {
     let now = aside.at_ms / 1000;
     match *saying {
-        Saying::Joined(Address::Room(room)) => Object::typed("room_joined", out).name(key!("room"), room).end(),
+        Saying::Joined(Address::Room(room)) => {
+            Object::typed("room_joined", out).name(key!("room"), room).end()
+        }
         Saying::Left(Address::Room(room)) => Object::typed("room_left", out).name(key!("room"), room).end(),
         Saying::RoomCreated { room } => Object::typed("room_created", out).name(key!("room"), room).end(),
         // The document's createRoom answers false (TUS-24).
@@ -46,7 +52,10 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
             Object::typed("message_delivered", out).word(key!("id"), id).end();
         }
         Saying::Welcome { connection, .. } => {
-            Object::typed("welcome", out).word(key!("connectionId"), connection).number(key!("timestamp"), now).end();
+            Object::typed("welcome", out)
+                .word(key!("connectionId"), connection)
+                .number(key!("timestamp"), now)
+                .end();
         }
         Saying::AuthSuccess(principal) => auth_success(principal, out),
         Saying::AuthFailed => Object::typed("auth_failed", out).name(key!("message"), "Invalid token").end(),
@@ -92,11 +101,10 @@ fn auth_success(principal: &Principal, out: &mut BytesMut) {
 /// Appends `batch` (TUS-64), around payloads that are JSON already, in their order.
 pub fn batch<'p>(payloads: impl IntoIterator<Item = &'p [u8]>, at_secs: u64, out: &mut BytesMut) {
     let payloads = payloads.into_iter();
-    Object::typed("batch", out).list(key!("messages"), payloads, |p, out| out.extend_from_slice(p)).number(
-        key!("timestamp"),
-        at_secs,
-    )
-    .end();
+    Object::typed("batch", out)
+        .list(key!("messages"), payloads, |p, out| out.extend_from_slice(p))
+        .number(key!("timestamp"), at_secs)
+        .end();
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::{About, Stats};
-use crate::model::{
-    Cause, Code, Dialect, MessageId, Presence, RealmId, Refusal, Status, Typing,
-};
+use crate::model::{Cause, Code, Dialect, MessageId, Presence, RealmId, Refusal, Status, Typing};
 
 const AT_MS: u64 = 1_700_000_000_999;
 const AT: u64 = 1_700_000_000;
@@ -87,8 +85,7 @@ fn events() {
 #[test]
 fn what_the_document_does_not_have_is_not_said() {
     let (room, user, message_id, at_ms) = (odd(), odd(), id(), AT_MS);
-    let typing =
-        Typing { room: Some(odd()), to: odd(), user: odd(), username: None, on: true, at_ms: AT_MS };
+    let typing = Typing { room: Some(odd()), to: odd(), user: odd(), username: None, on: true, at_ms: AT_MS };
     for event in [
         Event::Message(message(Kind::Topic, "x")),
         Event::StatusChanged { user: odd(), status: Status::Away, at_ms },
@@ -201,7 +198,11 @@ fn auth_success_shows_what_the_credential_has() {
 
 #[test]
 fn a_batch_keeps_its_payloads_and_their_order() {
-    let payloads: Vec<BytesMut> = (0..3).map(|n| frame(|out| assert!(encode_saying(&Saying::Pong, &Aside { tag: None, at_ms: n * 1000 }, out)))).collect();
+    let payloads: Vec<BytesMut> = (0..3)
+        .map(|n| {
+            frame(|out| assert!(encode_saying(&Saying::Pong, &Aside { tag: None, at_ms: n * 1000 }, out)))
+        })
+        .collect();
     let got = written(|out| batch(payloads.iter().map(|p| &p[..]), AT, out));
     let messages = json!([{"type": "pong", "timestamp": 0}, {"type": "pong", "timestamp": 1}, {"type": "pong", "timestamp": 2}]);
     assert_eq!(got, json!({"type": "batch", "messages": messages, "timestamp": AT}));

@@ -3,6 +3,6 @@
 mod decode;
 mod encode;
 
+pub use super::escape::html_len;
 pub use decode::{Limits, decode};
 pub use encode::{batch, encode_event, encode_saying};
-pub use super::escape::html_len;

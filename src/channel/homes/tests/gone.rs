@@ -177,7 +177,13 @@ fn assert_bare(homes: &mut Homes, known: usize) {
 }
 
 /// What a connection may do, by number.
-fn step(homes: &mut Homes, conns: &mut [Option<Vec<&'static str>>], n: usize, what: usize, room: &'static str) {
+fn step(
+    homes: &mut Homes,
+    conns: &mut [Option<Vec<&'static str>>],
+    n: usize,
+    what: usize,
+    room: &'static str,
+) {
     let (user, index) = (["a", "b", "c"][n % 3], n as u32);
     let dialect = [Dialect::Tusk, Dialect::Nexus, Dialect::Sge, Dialect::Gator][n % 4];
     let variant = Variant { dialect, deflate: false };

@@ -118,14 +118,18 @@ fn beyond_the_limit_presence_is_told_to_rooms_and_not_to_the_realm() {
         assert_eq!(statuses(&attach(&mut homes, user, n)), [Status::Online]);
     }
     // The limit holds for what is told at the end of a turn, so for the third one's coming too.
-    for heard in [attach(&mut homes, "c", 2), act(&mut homes, named(Kind::User, "a"), me("a", 0), showing(Status::Busy))] {
+    for heard in [
+        attach(&mut homes, "c", 2),
+        act(&mut homes, named(Kind::User, "a"), me("a", 0), showing(Status::Busy)),
+    ] {
         assert!(heard.realm.is_empty());
         let tells = |(_, r): &&(ReplyTo, Reply)| matches!(r, Reply::TellRooms { .. });
         assert!(heard.replies.iter().any(|r| tells(&r)), "{heard:?}");
     }
     set(&mut homes, "a", showing(Status::Away));
     let heard = settle(&mut homes);
-    let [(to, Reply::TellRooms { event }), (_, Reply::TellRooms { event: changed })] = &heard.replies[..] else {
+    let [(to, Reply::TellRooms { event }), (_, Reply::TellRooms { event: changed })] = &heard.replies[..]
+    else {
         panic!("{heard:?}")
     };
     assert_eq!(*to, ReplyTo::Connection(key(0)));
@@ -146,7 +150,10 @@ fn those_who_watch_a_user_hear_of_it_however_many_are_online() {
         watch(&mut homes, "u", 6);
         attach(&mut homes, "other", 1);
         let came = attach(&mut homes, "u", 0);
-        assert!(matches!(&came.events[..], [Told { of: 2, event: Event::Presence { cause: Cause::Came, .. }, .. }]));
+        assert!(matches!(
+            &came.events[..],
+            [Told { of: 2, event: Event::Presence { cause: Cause::Came, .. }, .. }]
+        ));
         assert_eq!(came.realm.len(), usize::from(limit == 0));
         act(&mut homes, named(Kind::Presence, "u"), me("watcher", 5), leaving(true));
         assert_eq!(detach(&mut homes, "u", 0).events[0].of, 1);

@@ -228,7 +228,7 @@ fn a_listing_of_members_names_each_user_once_and_no_guest() {
 }
 
 #[test]
-fn announcements_reach_members_and_only_calls_are_told_that_they_are_done() {
+fn announcements_reach_members_and_only_calls_are_told_whether_somebody_heard() {
     let mut homes = homes(|_| ());
     join(&mut homes, "r", 0, None);
     let event = Event::Custom { dialect: Dialect::Tusk, json: "{}".into() };
@@ -237,9 +237,9 @@ fn announcements_reach_members_and_only_calls_are_told_that_they_are_done() {
     assert_eq!(by_connection.events[0].except, Except::User("u".into()));
     assert!(by_connection.replies.is_empty());
     let reply_to = ReplyTo::Call { shard: 0, ticket: 1, generation: 1 };
-    for room in ["r", "nobody is in it"] {
+    for (room, delivered) in [("r", true), ("nobody is in it", false)] {
         let call = Origin { reply_to, tag: Some("7".into()), ..me("u", 1) };
         let heard = act(&mut homes, named(Kind::Room, room), call, announce());
-        assert_eq!((heard.answer(), &heard.tags[0]), (&Reply::Done, &Some("7".into())));
+        assert_eq!((heard.answer(), &heard.tags[0]), (&Reply::Notified { delivered }, &Some("7".into())));
     }
 }

@@ -46,25 +46,28 @@ fn who_acknowledges_is_sent_again_only_what_was_not_acknowledged() {
     assert_eq!(texts(&attach(&mut homes, "u", 1)), ["three"]);
 }
 
+/// Who reads an answer has read the question: the sender's home tells it first and has it sent on.
 #[test]
-fn a_message_is_told_to_the_senders_devices_where_its_dialect_wants_that() {
+fn the_senders_devices_hear_a_message_before_it_is_sent_on() {
     let mut homes = homes(|_| ());
-    attach(&mut homes, "u", 0);
-    let send = |from: &str| Command {
-        target: named(Kind::User, "u"),
-        origin: me(from, 1),
-        op: Op::SendDirect { text: "x".into(), detail: None, echo: true },
+    attach(&mut homes, "ann", 0);
+    let send = |to: &str| {
+        let op = Op::SendFrom { to: to.into(), text: "x".into(), detail: None };
+        Command { target: named(Kind::User, "ann"), origin: me("ann", 0), op }
     };
     let mut heard = Heard::default();
-    homes.apply(send("ann"), NOW, &mut heard);
-    let [(0, Command { target, op: Op::Announce { event: Event::Direct(_), .. }, .. })] = &heard.errands[..]
-    else {
+    homes.apply(send("ben"), NOW, &mut heard);
+    let Event::Direct(echo) = &heard.events[0].event else { panic!("{heard:?}") };
+    let [(0, Command { target, op: Op::Receive { message }, .. })] = &heard.errands[..] else {
         panic!("{heard:?}")
     };
-    assert_eq!(*target, named(Kind::User, "ann"));
+    assert_eq!(*target, named(Kind::User, "ben"));
+    assert_eq!((&**message, &*echo.place), (echo, "ben"));
+    let heard = act(&mut homes, target.clone(), me("ann", 0), Op::Receive { message: message.clone() });
+    assert!(matches!(heard.answer(), Reply::Sent { queued: true, .. }), "{heard:?}");
     let mut heard = Heard::default();
-    homes.apply(send("u"), NOW, &mut heard);
-    assert!(heard.errands.is_empty(), "who writes to itself hears it already");
+    homes.apply(send("ann"), NOW, &mut heard);
+    assert!(heard.events.is_empty() && heard.errands.len() == 1, "who writes to itself hears it once");
 }
 
 fn claim(homes: &mut Homes, n: u32, room: &str) -> Heard {
