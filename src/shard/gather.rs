@@ -111,7 +111,9 @@ impl<N: Notify> Core<N> {
     fn greet(&mut self, key: ConnKey, frame: bytes::Bytes) {
         let (conns, _, mut queueing) = self.queueing();
         // Nothing follows a Close frame (RFC 6455 section 5.5.1).
-        let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open()) else { return };
+        let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open()) else {
+            return;
+        };
         conn.ungreeted = false;
         conn.outbox.push_front(std::rc::Rc::new(frame), queueing.pool);
         queueing.mark(conn);

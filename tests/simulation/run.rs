@@ -205,7 +205,8 @@ impl World {
         for (number, (channel, client)) in self.messages.iter().enumerate().rev() {
             let is_last = *newest.entry(*client).or_insert(number) == number;
             // Who asks its window first may have ended before it was told that there is room.
-            let unasked = is_last && !self.is_open(*client) && self.clients[*client].dialect == Dialect::Gator;
+            let unasked =
+                is_last && !self.is_open(*client) && self.clients[*client].dialect == Dialect::Gator;
             if watched.contains(&channel.as_str()) && !unasked && !self.witness.has(channel, number as u32) {
                 return Err(format!("{channel}: message {number} of client {client} was lost"));
             }

@@ -116,9 +116,7 @@ fn read_tusk(text: &str) -> Result<Said, String> {
 fn read_nexus(text: &str) -> Result<Said, String> {
     let owned = |name| field(text, name).map(str::to_owned);
     Ok(match field(text, "event_type")? {
-        "chat.message" => {
-            Said::Message { room: owned("conversation_id")?, number: number(text, "content")? }
-        }
+        "chat.message" => Said::Message { room: owned("conversation_id")?, number: number(text, "content")? },
         "room.broadcast" => Said::Message { room: owned("room_id")?, number: number(text, "message")? },
         "room.join" if text.contains(r#""status":"joined""#) => Said::YouJoined { room: owned("room_id")? },
         "room.leave" if text.contains(r#""status":"left""#) => Said::YouLeft { room: owned("room_id")? },

@@ -55,7 +55,9 @@ impl World {
                 self.clients[client].ask(Asked::Leave);
                 match self.clients[client].dialect {
                     Dialect::Nexus => format!(r#"{{"event_type":"room.leave","room_id":"{room}"}}"#),
-                    Dialect::Gator => format!(r#"{{"type":"leave_conversation","conversation_id":"{room}"}}"#),
+                    Dialect::Gator => {
+                        format!(r#"{{"type":"leave_conversation","conversation_id":"{room}"}}"#)
+                    }
                     Dialect::Aegisx => {
                         format!(r#"{{"type":"leave_channel","data":{{"channel":"public:{room}"}}}}"#)
                     }

@@ -182,9 +182,9 @@ impl Witness {
             let (name, c) = (&stay.channel, &self.channels[&stay.channel]);
             let Some(marker) = markers.get(name) else { continue };
             let complete = match c.watched {
-                true => stay.next.is_some_and(|next| {
-                    c.order[next..].iter().all(|e| !stay.ear.hears(e, &self.publishers))
-                }),
+                true => stay
+                    .next
+                    .is_some_and(|next| c.order[next..].iter().all(|e| !stay.ear.hears(e, &self.publishers))),
                 false => stay.heard.contains(&Element::Message(*marker)),
             };
             if !complete {
