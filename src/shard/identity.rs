@@ -72,6 +72,8 @@ impl<N: Notify> Core<N> {
             }
             self.ask_inbox(key, Op::Attach { variant, rooms: Vec::new() });
         }
+        // The credential may end before anything else is due.
+        self.look_at(key);
         self.go_on(key);
     }
 
