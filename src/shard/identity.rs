@@ -73,7 +73,7 @@ impl<N: Notify> Core<N> {
             }
             self.ask_inbox(key, Op::Attach { variant, rooms: Vec::new() });
         }
-        // Its credential may end.
+        // The credential may end before anything else is due.
         self.look_at(key);
         self.go_on(key);
     }

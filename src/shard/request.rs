@@ -1,5 +1,6 @@
 //! What each admitted request does: a command for a home, or something this shard can do at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -44,7 +45,9 @@ impl<N: Notify> Core<N> {
                 self.request_presence(key, user, showing, tag);
             }
             Request::AskOnline { ref users } => {
-                let users = users.iter().map(|u| Arc::from(*u)).collect();
+                // Who is asked for twice is one.
+                let users: BTreeSet<Arc<str>> = users.iter().map(|u| Arc::from(*u)).collect();
+                let users = users.into_iter().collect();
                 self.plan(key, [Step::Gather(Gathering::Among(users))]);
             }
             Request::Read { place, message } => return self.amend(key, place, Op::Read { message }, tag),

@@ -8,19 +8,28 @@ import { Page, python, wscat } from './speakers.mjs';
 const settings = origin =>
   `[tusk]\nwelcome = true\nmessage_rate_limit = 0\nallowed_origins = ['${origin}']\n`;
 
-// Opens connections until one lives on another shard than that; the kernel deals them out.
-async function elsewhere(shard, open) {
+// How many shards have connections, as the metrics count them.
+async function inhabited(server) {
+  const text = await (await fetch(`http://${server.address}/metrics`)).text();
+  const figures = text.matchAll(/^lanecast_connections_open\{shard="(\d+)",.*\} [1-9]\d*$/gm);
+  return new Set([...figures].map(([, shard]) => shard)).size;
+}
+
+// Opens connections until one lives on another shard than those that are open; the kernel deals them out.
+async function elsewhere(server, open) {
+  const before = await inhabited(server);
   for (;;) {
     const speaker = await open();
-    if (await speaker.shard() !== shard) return speaker;
+    await speaker.next('welcome');
+    if (await inhabited(server) > before) return speaker;
     await speaker.close();
   }
 }
 
 async function meet(context, site, server) {
   const pia = python(server.url);
-  const shard = await pia.shard();
-  const walt = await soon('wscat on the other shard', elsewhere(shard, () => wscat(server.url)));
+  await pia.next('welcome');
+  const walt = await soon('wscat on the other shard', elsewhere(server, () => wscat(server.url)));
   const cleo = await soon('a page', Page.open(context, site, server.url));
   const speakers = { pia, walt, cleo };
   for (const [user, speaker] of Object.entries(speakers)) {

@@ -1,4 +1,4 @@
-//! What the tests over real sockets share: a server in this process or beside it, and three kinds of client.
+//! What the tests over real sockets share: a server in this process or beside it, and four kinds of client.
 //!
 //! Nothing here sleeps: each wait is for an event, and [`soon`] turns one that never comes into a failure.
 
@@ -9,12 +9,14 @@ mod http;
 mod process;
 mod raw;
 mod server;
+mod speaker;
 
 pub use client::Client;
-pub use http::{Http, get};
+pub use http::{Http, get, request};
 pub use process::Process;
 pub use raw::{Frame, Raw, close_payload, masked};
-pub use server::{SECRET, TestServer, token};
+pub use server::{SECRET, TestServer, now, signed, token};
+pub use speaker::{Aegisx, Gator, Nexus, Sge, Speaker, TONGUES, Tongue, Tusk, fits};
 
 use std::future::Future;
 use std::time::Duration;

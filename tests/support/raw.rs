@@ -78,8 +78,13 @@ impl Raw {
 
     /// A valid request to upgrade, with more header lines, each with its line end.
     pub fn request(address: SocketAddr, headers: &str) -> String {
+        Self::request_of("/", address, headers)
+    }
+
+    /// The same of that path.
+    pub fn request_of(path: &str, address: SocketAddr, headers: &str) -> String {
         format!(
-            "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         )
     }
@@ -95,6 +100,15 @@ impl Raw {
     pub async fn upgraded(address: SocketAddr, headers: &str) -> Self {
         let mut raw = Self::connect(address).await;
         let answer = raw.ask(headers).await;
+        assert_eq!(answer.status, 101, "{answer:?}");
+        raw
+    }
+
+    /// An upgraded connection to that path.
+    pub async fn upgraded_to(path: &str, address: SocketAddr) -> Self {
+        let mut raw = Self::connect(address).await;
+        raw.write(Self::request_of(path, address, "").as_bytes()).await;
+        let answer = raw.response().await;
         assert_eq!(answer.status, 101, "{answer:?}");
         raw
     }

@@ -8,7 +8,7 @@ use lanecast::server::{Running, Server};
 use serde_json::{Value, json};
 use toml::Table;
 
-use super::{Client, Raw, get, soon};
+use super::{Client, Http, Raw, get, request, soon};
 
 /// The secret of tokens where a test needs none of its own.
 pub const SECRET: &str = "only-for-tests-0123456789abcdefghijklmnopqrstuv";
@@ -71,6 +71,33 @@ impl TestServer {
         samples.sum()
     }
 
+    /// The sum of the samples of a metric with that label, such as `code="too_large"`.
+    pub async fn sample(&self, name: &str, label: &str) -> f64 {
+        let text = get(self.address, "/metrics").await.body;
+        let samples = text.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            let labels = key.strip_prefix(name)?.strip_prefix('{')?.strip_suffix('}')?;
+            labels.split(',').any(|l| l == label).then(|| value.parse::<f64>().expect("a number"))
+        });
+        samples.sum()
+    }
+
+    /// Asks until the metric has that value.
+    pub async fn metric_becomes(&self, name: &str, wanted: f64) {
+        soon(name, async { while self.metric(name).await != wanted {} }).await;
+    }
+
+    /// GET of a path, or POST and the like of a body.
+    pub async fn rest(&self, method: &str, path: &str, body: Option<Value>) -> Http {
+        request(self.address, method, path, "", body.as_ref()).await
+    }
+
+    /// The same by somebody with those claims.
+    pub async fn rest_as(&self, claims: Value, method: &str, path: &str, body: Option<Value>) -> Http {
+        let headers = format!("Authorization: Bearer {}\r\n", signed(claims));
+        request(self.address, method, path, &headers, body.as_ref()).await
+    }
+
     /// Asks until the statistics show so many connections.
     pub async fn connections_become(&self, wanted: u64) {
         soon("that number of connections", async {
@@ -108,8 +135,16 @@ fn with_defaults(settings: &str) -> String {
 
 /// A token of that user which ends in so many seconds.
 pub fn token(user: &str, seconds: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let claims = json!({ "sub": user, "exp": now + seconds });
+    signed(json!({ "sub": user, "exp": now() + seconds }))
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+/// A token with those claims.
+pub fn signed(claims: Value) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("a token")
 }

@@ -78,7 +78,8 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
         Saying::Joined(Address::Room(room)) => {
             begin("room.join", out).name(key!("room_id"), room).word(key!("status"), "joined")
         }
-        Saying::Left(Address::Room(room)) => {
+        // One who joined by speaking leaves with the only word there is.
+        Saying::Left(Address::Room(room) | Address::Conversation(room)) => {
             begin("room.leave", out).name(key!("room_id"), room).word(key!("status"), "left")
         }
         Saying::Delivered { id, room: Some(room), at_ms } => {

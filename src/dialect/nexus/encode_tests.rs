@@ -253,7 +253,9 @@ fn sayings() {
         Some(json!({"event_type": kind, "room_id": ODD, "status": status, "timestamp": AT}))
     };
     assert_eq!(saying(&Saying::Joined(Address::Room(ODD))), room("room.join", "joined"));
-    assert_eq!(saying(&Saying::Left(Address::Room(ODD))), room("room.leave", "left"));
+    for place in [Address::Room(ODD), Address::Conversation(ODD)] {
+        assert_eq!(saying(&Saying::Left(place)), room("room.leave", "left"));
+    }
     let delivered = json!({"event_type": "chat.delivered", "message_id": id().to_string(), "conversation_id": ODD,
         "delivered_at": "1970-01-01T00:00:00.001Z", "timestamp": AT});
     assert_eq!(saying(&Saying::Delivered { id: id(), room: Some(ODD), at_ms: 1 }), Some(delivered));
@@ -272,7 +274,6 @@ fn sayings_without_words_write_nothing() {
         Saying::Online { users: &[odd()], total: 1 },
         Saying::AuthFailed,
         Saying::Joined(Address::Conversation("c")),
-        Saying::Left(Address::Conversation("c")),
         Saying::RoomCreated { room: "r" },
         Saying::RoomExists,
         Saying::NotificationsSubscribed { types: &[odd()] },
