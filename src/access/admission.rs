@@ -44,9 +44,9 @@ pub struct Asker<'a> {
     pub require_auth: bool,
     /// Whether it sits at the machine itself, which only REST can know.
     pub local: bool,
-    /// Whether each tenant has public channels of its own (ruling A10). Rules name a public channel the same way
-    /// in each, so what is decided does not depend on it; which channel is meant does.
-    pub public_per_tenant: bool,
+    /// Whether other dialects share its realm: then a room, conversation, group and public channel of one name
+    /// are one channel, and a rule about either is about all.
+    pub shared: bool,
 }
 
 impl Asker<'_> {
@@ -185,7 +185,7 @@ impl Policy {
     }
 
     fn grants(&self, verb: Verb, place: Address<'_>, asker: &Asker<'_>) -> bool {
-        let (kinds, id) = names(place, asker.dialect);
+        let (kinds, id) = names(place, asker);
         let spoken_of = |rule: &&Rule| {
             rule.dialect.is_none_or(|dialect| dialect == asker.dialect)
                 && kinds.iter().any(|kind| rule.channel.matches(kind.chars().chain(id.chars())))
@@ -203,10 +203,15 @@ fn permitted(granted: bool) -> Result<(), Refusal> {
 }
 
 /// What rules call a channel: each of the first with the second behind it. None for those that no rule speaks of.
-fn names<'a>(place: Address<'a>, dialect: Dialect) -> (&'static [&'static str], &'a str) {
+/// Where several words mean one channel, a rule about either is about all.
+fn names<'a>(place: Address<'a>, asker: &Asker<'_>) -> (&'static [&'static str], &'a str) {
     match place {
-        // NEXUS has two words for what is one channel: a rule about either is about both.
-        Address::Room(id) | Address::Conversation(id) if dialect == Dialect::Nexus => {
+        Address::Room(id) | Address::Conversation(id) | Address::Group(id) | Address::Public(id)
+            if asker.shared =>
+        {
+            (&["room:", "conversation:", "group:", "channel:public:"], id)
+        }
+        Address::Room(id) | Address::Conversation(id) if asker.dialect == Dialect::Nexus => {
             (&["room:", "conversation:"], id)
         }
         Address::Room(id) => (&["room:"], id),

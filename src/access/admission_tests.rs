@@ -56,7 +56,7 @@ fn cast() -> Vec<(Option<Principal>, bool, bool)> {
 }
 
 fn asker(who: Option<&Principal>, dialect: Dialect) -> Asker<'_> {
-    Asker { who, dialect, require_auth: false, local: false, public_per_tenant: false }
+    Asker { who, dialect, require_auth: false, local: false, shared: false }
 }
 
 /// y: admitted, a: "Authentication required", f: "Permission denied".
@@ -363,4 +363,36 @@ fn a_guest_of_nexus_notifies_where_everything_is_open_and_of_others_does_not() {
 fn grants_are_a_set() {
     let grants: Grants = [Publish, Publish].into_iter().collect();
     assert_eq!(Verb::ALL.map(|verb| grants.contains(verb)), [false, true, false]);
+}
+
+/// One channel in a shared realm: what closes it in one dialect's word closes it in all.
+#[test]
+fn in_a_shared_realm_a_rule_about_one_word_is_about_all() {
+    let closed = policy_of("room:staff-*");
+    let who = principal("u", true, &[], &[]);
+    for (dialect, place) in [
+        (Tusk, Address::Room("staff-1")),
+        (Gator, Address::Conversation("staff-1")),
+        (Nexus, Address::Conversation("staff-1")),
+        (Sge, Address::Group("staff-1")),
+        (Aegisx, Address::Public("staff-1")),
+    ] {
+        let alone = Asker { who: Some(&who), dialect, require_auth: true, local: false, shared: false };
+        let meant = matches!(dialect, Tusk | Nexus);
+        assert_eq!(closed.admit(On(Subscribe, place), &alone).is_err(), meant, "{place:?}");
+        let shared = Asker { shared: true, ..alone };
+        assert!(closed.admit(On(Subscribe, place), &shared).is_err(), "{place:?}");
+    }
+}
+
+/// One rule that closes those channels to everybody.
+fn policy_of(channel: &str) -> Policy {
+    let closed = Rule {
+        dialect: None,
+        channel: Glob::new(channel).expect("short"),
+        who: None,
+        allow: Grants::default(),
+        otherwise: Grants::default(),
+    };
+    Policy::new(vec![closed], false)
 }

@@ -56,6 +56,8 @@ pub struct Site {
     pub realms: [RealmId; Dialect::ALL.len()],
     /// Whether each AegisX tenant has public channels of its own (ruling A10).
     pub public_per_tenant: bool,
+    /// By [`Dialect::index`]: whether other dialects share its realm.
+    pub shared: [bool; Dialect::ALL.len()],
     /// Bytes of a request body; a longer one is answered with 413.
     pub max_body_bytes: usize,
     /// How long a body may take to arrive; then 408.

@@ -41,6 +41,7 @@ impl Stage {
             require_auth: [required; Dialect::ALL.len()],
             realms: Dialect::ALL.map(|dialect| RealmId(dialect.index() as u8)),
             public_per_tenant: false,
+            shared: [false; Dialect::ALL.len()],
             max_body_bytes: 1000,
             body_timeout: Duration::from_secs(1),
             served: vec![],

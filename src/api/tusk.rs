@@ -103,8 +103,8 @@ fn stats(site: &Site) -> Value {
     let memory = process::memory();
     json!({
         "total_connections": site.registry.connections_of(Dialect::Tusk),
-        "total_rooms": site.registry.rooms(),
-        "online_users": site.registry.users_online(),
+        "total_rooms": site.registry.realm_rooms(Dialect::Tusk),
+        "online_users": site.registry.realm_users(Dialect::Tusk),
         "memory_usage": memory.resident,
         "peak_memory": memory.peak,
         "uptime": process::uptime().unwrap_or(0),

@@ -58,7 +58,7 @@ impl<'a, B: Backend> Visit<'a, B> {
             dialect: self.dialect,
             require_auth: self.site.require_auth[self.dialect.index()],
             local: self.asked.local,
-            public_per_tenant: self.site.public_per_tenant,
+            shared: self.site.shared[self.dialect.index()],
         };
         self.site.access.admit(action, &asker)
     }

@@ -10,6 +10,7 @@ use crate::model::RealmId;
 pub struct Directory {
     lists: HashMap<(RealmId, Arc<str>), Vec<u32>>,
     total: usize,
+    by_realm: std::collections::BTreeMap<u8, usize>,
 }
 
 impl Directory {
@@ -18,6 +19,7 @@ impl Directory {
         let list = self.lists.entry((realm, tenant.clone())).or_default();
         list.push(slot);
         self.total += 1;
+        *self.by_realm.entry(realm.0).or_default() += 1;
         (list.len() - 1) as u32
     }
 
@@ -28,6 +30,9 @@ impl Directory {
         if (at as usize) < list.len() {
             list.swap_remove(at as usize);
             self.total -= 1;
+            if let Some(count) = self.by_realm.get_mut(&realm.0) {
+                *count -= 1;
+            }
         }
         let moved = list.get(at as usize).copied();
         if list.is_empty() {
@@ -39,6 +44,11 @@ impl Directory {
     /// The places of those online in a tenant.
     pub fn online(&self, realm: RealmId, tenant: &Arc<str>) -> &[u32] {
         self.lists.get(&(realm, tenant.clone())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Users online in one realm.
+    pub fn total_in(&self, realm: RealmId) -> usize {
+        self.by_realm.get(&realm.0).copied().unwrap_or(0)
     }
 
     /// Users online in all realms.

@@ -19,6 +19,9 @@ use crate::model::{
 /// Users that one listing names; it says how many there are.
 const LISTED_MAX: usize = 1000;
 
+/// Between two walks over all users for what has waited too long.
+const SWEEP_EVERY_MS: u64 = 60_000;
+
 /// The channels of one home shard.
 #[derive(Debug)]
 pub struct Homes {
@@ -31,6 +34,8 @@ pub struct Homes {
     /// Draws the ids of messages.
     dice: fastrand::Rng,
     rooms: usize,
+    /// The same by realm.
+    rooms_of: [usize; Dialect::ALL.len()],
     directory: Directory,
     held: usize,
     /// Channels but users, and users, with a connection of each dialect.
@@ -46,6 +51,8 @@ pub struct Homes {
     timers: BinaryHeap<Reverse<(u64, u32, u16)>>,
     /// Changes of presence that users have made.
     presence_updates: u64,
+    /// When what had waited too long was last thrown away.
+    swept_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +90,7 @@ impl Homes {
             free: Vec::new(),
             dice,
             rooms: 0,
+            rooms_of: Default::default(),
             directory: Directory::default(),
             held: 0,
             channels_of: Default::default(),
@@ -92,6 +100,7 @@ impl Homes {
             went: 0,
             timers: BinaryHeap::new(),
             presence_updates: 0,
+            swept_ms: 0,
         }
     }
 
@@ -103,6 +112,16 @@ impl Homes {
     /// Users homed here who are not offline.
     pub fn users_online(&self) -> usize {
         self.directory.total()
+    }
+
+    /// Those of one realm.
+    pub fn users_online_in(&self, realm: RealmId) -> usize {
+        self.directory.total_in(realm)
+    }
+
+    /// Rooms of one realm.
+    pub fn rooms_in(&self, realm: RealmId) -> usize {
+        self.rooms_of.get(usize::from(realm.0)).copied().unwrap_or(0)
     }
 
     /// Messages held for absent users.
@@ -124,6 +143,9 @@ impl Homes {
     /// changes of presence: they are told at the end of the turn ([`Homes::settle`]).
     pub fn apply(&mut self, command: Command, now: Now, outlet: &mut impl Outlet) {
         let Command { target, origin, op } = command;
+        if keeps_mail(&op) {
+            self.sweep(now);
+        }
         if let Some(reply) = self.list(&op, &origin) {
             return outlet.reply(origin.reply_to, origin.tag, reply);
         }
@@ -204,7 +226,10 @@ impl Homes {
             self.slots.push(Slot::default());
             (self.slots.len() - 1) as u32
         });
-        self.rooms += usize::from(matches!(body, Body::Room(_)));
+        if let Body::Room(_) = body {
+            self.rooms += 1;
+            self.rooms_of[usize::from(name.realm.0)] += 1;
+        }
         self.names.insert(name, index);
         self.slots[index as usize].channel = Some(body);
         index
@@ -260,6 +285,28 @@ impl Homes {
 
     fn id(&self, index: u32) -> ChannelId {
         ChannelId { home: self.shard, generation: self.slots[index as usize].generation, index }
+    }
+
+    /// Throws away what has waited too long, when the shard is full of it and did not do so for a while: nobody
+    /// may come for it ever.
+    fn sweep(&mut self, now: Now) {
+        let full = self.limits.queue_total != 0 && self.held >= self.limits.queue_total;
+        if !full || now.mono_ms < self.swept_ms + SWEEP_EVERY_MS {
+            return;
+        }
+        self.swept_ms = now.mono_ms;
+        for index in 0..self.slots.len() as u32 {
+            let Some(realm) = self.user(index).map(|user| user.name.realm) else { continue };
+            let limits = self.realm(realm);
+            let Some(user) = self.user_mut(index) else { continue };
+            let before = user.mailbox.len();
+            user.expire(now.mono_ms, limits.queue_ttl, limits.window);
+            let (after, over) = (user.mailbox.len(), user.is_over());
+            self.held = self.held + after - before;
+            if over {
+                self.remove(index);
+            }
+        }
     }
 
     fn apply_to(&mut self, index: u32, origin: &Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
@@ -410,37 +457,49 @@ impl Homes {
         }
     }
 
-    /// Tells all changes of presence of the turn, once per user. `online`: users online on all shards, as far
-    /// as this one knows.
-    pub fn settle(&mut self, online: impl FnOnce() -> usize, outlet: &mut impl Outlet) {
+    /// Whether somebody's presence changed in this turn.
+    pub fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Tells all changes of presence of the turn, once per user. `online`: users online in a realm on all
+    /// shards, as far as this one knows.
+    pub fn settle(&mut self, online: impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
         if self.untold.is_empty() {
             return;
         }
-        let online = online();
         for (index, generation) in std::mem::take(&mut self.untold) {
             if self.slots[index as usize].generation != generation {
                 continue;
             }
-            self.tell_presence(index, online, outlet);
+            self.tell_presence(index, &online, outlet);
             if self.user(index).is_some_and(User::is_over) {
                 self.remove(index);
             }
         }
     }
 
-    fn tell_presence(&mut self, index: u32, online: usize, outlet: &mut impl Outlet) {
+    fn tell_presence(&mut self, index: u32, online: &impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
         let Some(user) = self.user_mut(index) else { return };
         let there = user.has_device();
         user.untold = false;
         let Some((causes, from)) = user.shown.untold(there) else { return };
         let (name, presence) = (user.name.clone(), user.shown.presence(&user.name.id));
-        let max = self.realm(name.realm).presence_broadcast_limit;
-        let tell_all = max == 0 || online <= max;
+        let rooms = user.rooms_to_tell();
+        let limits = self.realm(name.realm);
+        let to = match limits.presence_broadcast_limit {
+            max if max != 0 && online(name.realm) > max => {
+                let nobody = ReplyTo::Nobody { shard: self.shard };
+                let rooms = if limits.presence_broadcast { rooms } else { Vec::new() };
+                Tell::Rooms(from.unwrap_or(nobody), rooms)
+            }
+            _ => Tell::Everybody,
+        };
         for cause in causes {
-            self.tell(&name, presence_event(&presence, cause), tell_all, from, outlet);
+            self.tell(&name, presence_event(&presence, cause), &to, outlet);
             if cause == (Cause::Said { changed: true }) {
                 let Presence { user, status, at_ms, .. } = presence.clone();
-                self.tell(&name, Event::StatusChanged { user, status, at_ms }, tell_all, from, outlet);
+                self.tell(&name, Event::StatusChanged { user, status, at_ms }, &to, outlet);
             }
         }
     }
@@ -450,8 +509,7 @@ impl Homes {
         &self,
         name: &ChannelName,
         event: Event,
-        all: bool,
-        from: Option<ReplyTo>,
+        to: &Tell,
         outlet: &mut impl Outlet,
     ) {
         let watchers = ChannelName { kind: Kind::Presence, ..name.clone() };
@@ -460,12 +518,34 @@ impl Homes {
         {
             outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event);
         }
-        match from {
-            Some(from @ ReplyTo::Connection(_)) if !all => {
-                outlet.reply(from, None, Reply::TellRooms { event: Box::new(event) });
-            }
-            _ if all => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
-            _ => {}
+        match to {
+            Tell::Everybody => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
+            Tell::Rooms(from, rooms) => self.tell_rooms(name, &event, *from, rooms, outlet),
+        }
+    }
+
+    /// Has the user's rooms told, and, where a dialect wants that, the user itself (TUS-17).
+    fn tell_rooms(
+        &self,
+        name: &ChannelName,
+        event: &Event,
+        from: ReplyTo,
+        rooms: &[Arc<str>],
+        outlet: &mut impl Outlet,
+    ) {
+        let own = self.realm(name.realm).own_presence;
+        let except = if own { Except::Nobody } else { Except::User(name.id.clone()) };
+        let reply_to = ReplyTo::Nobody { shard: from.shard() };
+        for room in rooms {
+            let target = Target::Named(ChannelName { kind: Kind::Room, id: room.clone(), ..name.clone() });
+            let origin = Origin { reply_to, user: name.id.clone(), principal: None, tag: None };
+            let op = Op::Announce { event: event.clone(), except: except.clone() };
+            outlet.errand(from, Command { target, origin, op });
+        }
+        if let Some(user) = self.names.get(name).filter(|_| own)
+            && let Some(body) = &self.slots[*user as usize].channel
+        {
+            outlet.publish(self.id(*user), body.interest(), &Except::Nobody, event);
         }
     }
 
@@ -474,17 +554,18 @@ impl Homes {
         self.timers.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Ends what was believed until now.
-    pub fn expire(&mut self, now: Now, outlet: &mut impl Outlet) {
-        while let Some(Reverse((at, index, generation))) = self.timers.peek().copied() {
-            if at > now.mono_ms {
-                break;
-            }
-            self.timers.pop();
-            if self.slots[index as usize].generation == generation {
-                self.expire_typing(index, now, outlet);
-            }
+    /// Ends one thing that was believed until now; `false`: there is none. What it leads to is as much as of one
+    /// command.
+    pub fn expire(&mut self, now: Now, outlet: &mut impl Outlet) -> bool {
+        let Some(Reverse((at, index, generation))) = self.timers.peek().copied() else { return false };
+        if at > now.mono_ms {
+            return false;
         }
+        self.timers.pop();
+        if self.slots[index as usize].generation == generation {
+            self.expire_typing(index, now, outlet);
+        }
+        true
     }
 
     fn expire_typing(&mut self, index: u32, now: Now, outlet: &mut impl Outlet) {
@@ -518,6 +599,7 @@ impl Homes {
         let name = match self.slots[index as usize].channel.take() {
             Some(Body::Room(room)) => {
                 self.rooms -= 1;
+                self.rooms_of[usize::from(room.realm().0)] -= 1;
                 room.into_name()
             }
             Some(Body::Topic(topic)) => topic.into_name(),
@@ -530,6 +612,13 @@ impl Homes {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(index);
     }
+}
+
+/// Who hears of a change of presence besides those who watch the user.
+enum Tell {
+    Everybody,
+    /// Too many are online: those of its rooms, told by the shard of whoever asked.
+    Rooms(ReplyTo, Vec<Arc<str>>),
 }
 
 /// When a channel's timer is to be set: once for all who write.
@@ -590,6 +679,8 @@ fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outle
             };
             ask.answer(outlet, reply);
         }
+        Op::Forsake => room.forsake(ask),
+        Op::Rename { from } => room.rename(ask, from, outlet),
         Op::ListMembers => {
             let (users, total) = room.members(LISTED_MAX);
             ask.answer(outlet, Reply::Members { users, total });
@@ -626,9 +717,10 @@ fn apply_to_user(
 ) {
     let full = !room_for_more && !user.has_device();
     match op {
-        Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. } if full => {
-            ask.answer(outlet, Reply::Refused(QUEUE_FULL));
-        }
+        // Those who were there have heard it; whoever said it need not hear of each who was not.
+        Op::Keep { .. } if full => {}
+        op if full && keeps_mail(&op) => ask.answer(outlet, Reply::Refused(QUEUE_FULL)),
+        Op::GiveBack => user.give_back(),
         Op::Attach { variant, rooms } => user.attach(ask, variant, rooms, outlet),
         Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms),
         Op::Claim { room, manner } => user.take_place(ask, room, manner, outlet),
@@ -663,6 +755,11 @@ fn apply_to_user(
         // The other verbs are for rooms; a name of kind user never carries them.
         _ => debug_assert!(false, "a room's verb for a user"),
     }
+}
+
+/// Verbs that may leave something waiting.
+fn keeps_mail(op: &Op) -> bool {
+    matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
 }
 
 /// Verbs that bring a user into being.

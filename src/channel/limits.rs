@@ -31,6 +31,12 @@ pub struct RealmLimits {
     pub message_cache: usize,
     /// Entries of one user's roster.
     pub contacts: usize,
+    /// Whether a dialect of the realm tells others of changes of presence.
+    pub presence_broadcast: bool,
+    /// Whether a dialect of the realm tells users of their own (TUS-17).
+    pub own_presence: bool,
+    /// The longest sliding window of the realm, in milliseconds.
+    pub window: u64,
     /// Whether a dialect of the realm shows the connection a message came over.
     pub shows_connections: bool,
 }

@@ -63,11 +63,21 @@ impl Mailbox {
 
     /// Takes out all that waits: the more urgent first, else in their order (NEX-42). What has waited for
     /// longer than `ttl_ms` (0: for ever) is gone (NEX-79).
-    pub fn take(&mut self, now_ms: u64, ttl_ms: u64) -> Vec<Item> {
-        let alive = |item: &Item| ttl_ms == 0 || now_ms.saturating_sub(item.since_ms) < ttl_ms;
-        let mut items: Vec<_> = std::mem::take(&mut self.queue).into_iter().filter(alive).collect();
+    /// What no device has words for goes on waiting (`dialects`: those of the devices, a bit each).
+    pub fn take(&mut self, now_ms: u64, ttl_ms: u64, dialects: u8) -> Vec<Item> {
+        self.expire(now_ms, ttl_ms);
+        let can_say = |item: &Item| item.event.said_by() & dialects != 0;
+        let (mut items, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue).into_iter().partition(can_say);
+        self.queue = rest.into();
         items.sort_by_key(|item| std::cmp::Reverse(item.priority));
         items
+    }
+
+    /// Throws away what has waited for longer than `ttl_ms`; 0: nothing.
+    pub fn expire(&mut self, now_ms: u64, ttl_ms: u64) {
+        if ttl_ms != 0 {
+            self.queue.retain(|item| now_ms.saturating_sub(item.since_ms) < ttl_ms);
+        }
     }
 
     /// The client has the message: it will not be sent again. From the first acknowledgement on, what this
@@ -128,7 +138,7 @@ mod tests {
             mailbox.keep(item(n, priority, 0), 4);
         }
         assert_eq!(mailbox.len(), 4, "the first one gave way");
-        assert_eq!(ids(&mailbox.take(5, 0)), [4, 1, 3, 2].map(MessageId::random));
+        assert_eq!(ids(&mailbox.take(5, 0, u8::MAX)), [4, 1, 3, 2].map(MessageId::random));
         assert!(mailbox.is_empty());
     }
 
@@ -137,7 +147,7 @@ mod tests {
         let mut mailbox = Mailbox::default();
         mailbox.keep(item(1, Priority::Normal, 100), 0);
         mailbox.keep(item(2, Priority::Normal, 101), 0);
-        assert_eq!(ids(&mailbox.take(200, 100)), [MessageId::random(2)]);
+        assert_eq!(ids(&mailbox.take(200, 100, u8::MAX)), [MessageId::random(2)]);
     }
 
     #[test]

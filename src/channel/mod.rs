@@ -9,6 +9,7 @@ mod homes;
 mod interest;
 mod limits;
 mod mailbox;
+mod members;
 mod presence;
 mod room;
 mod topic;
@@ -72,8 +73,8 @@ pub trait Outlet {
         event: &Event,
     );
     /// A command for another home, which the asker's shard sends on: a home itself sends none, so that no two
-    /// can wait for each other.
-    fn errand(&mut self, shard: u16, command: Command);
+    /// can wait for each other. `of`: whoever asked; it is not read on while the command waits for a lane.
+    fn errand(&mut self, of: ReplyTo, command: Command);
     /// The devices counted in `interest` are to watch a user's presence, or to watch it no more.
     fn follow(&mut self, channel: ChannelId, interest: &Interest, user: &Arc<str>, on: bool);
 }

@@ -110,6 +110,7 @@ impl Shown {
                 }
             }
             (true, false) => causes.push(Cause::Went),
+            (true, true) if changed || self.said => causes.push(Cause::Said { changed }),
             _ if self.said => causes.push(Cause::Said { changed }),
             _ => {}
         }

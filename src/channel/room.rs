@@ -1,11 +1,12 @@
 //! A room at home: who may enter, who may speak, and the order of what is said.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::members::Members;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::model::{
@@ -13,9 +14,6 @@ use crate::model::{
     Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings,
     Target, Typing, Variant,
 };
-
-/// Users of a conversation who are told of a message when they come back; of more the oldest members are.
-const ABSENT_MAX: usize = 1000;
 
 /// One room. It exists while it has members, or for good when it was created by hand.
 #[derive(Debug)]
@@ -26,28 +24,12 @@ pub struct Room {
     /// Made by an administrator: stays when it is empty.
     kept: bool,
     creator: Option<Arc<str>>,
-    /// Users with a name who are in it; guests are only counted.
-    members: BTreeMap<Arc<str>, Member>,
-    /// How many of them are away and yet one of the conversation.
-    absent: usize,
+    members: Members,
     typing: TypingTable,
     /// Where it stands among those that nobody is in and that are remembered for the absent.
     pub remembered: Option<u64>,
     /// The newest messages and their authors, as many as can be edited.
     recent: VecDeque<(MessageId, Arc<str>)>,
-}
-
-#[derive(Debug, Default)]
-struct Member {
-    devices: u32,
-    /// It stays one of the conversation while it is away.
-    stands: bool,
-}
-
-impl Member {
-    fn is_absent(&self) -> bool {
-        self.stands && self.devices == 0
-    }
 }
 
 /// A message that is to be said.
@@ -74,8 +56,7 @@ impl Room {
             interest: Interest::default(),
             kept: false,
             creator: None,
-            members: BTreeMap::new(),
-            absent: 0,
+            members: Members::default(),
             typing: TypingTable::default(),
             remembered: None,
             recent: VecDeque::new(),
@@ -89,12 +70,12 @@ impl Room {
 
     /// Whether nobody is in it and it is only there for those who will come back.
     pub fn is_waiting(&self) -> bool {
-        !self.kept && self.interest.is_empty() && self.absent > 0
+        !self.kept && self.interest.is_empty() && self.members.has_absent()
     }
 
     /// Whether nothing would be lost if it went.
     pub fn is_over(&self) -> bool {
-        !self.kept && self.interest.is_empty() && self.absent == 0
+        !self.kept && self.interest.is_empty() && !self.members.has_absent()
     }
 
     pub fn realm(&self) -> RealmId {
@@ -138,10 +119,7 @@ impl Room {
         }
         self.interest.add(origin.reply_to.shard(), variant);
         if let Some(user) = named(origin) {
-            let member = self.members.entry(user).or_default();
-            self.absent -= usize::from(member.is_absent());
-            member.devices += 1;
-            member.stands |= manner == JoinManner::Standing;
+            self.members.came(user, manner == JoinManner::Standing);
         }
         ask.answer(outlet, Reply::Joined { channel: ask.id, kind: Kind::Room, id: self.name.id.clone() });
     }
@@ -194,32 +172,38 @@ impl Room {
             ask.answer(outlet, Reply::Left { kind: Kind::Room, id: self.name.id.clone() });
         }
         self.stop_typing(ask, outlet);
-        let stands = self.forget_device(origin, quiet);
+        let stands = named(origin).is_some_and(|user| self.members.went(&user, quiet));
         if !stands {
             let (room, user, at_ms) = (self.name.id.clone(), origin.user.clone(), ask.now.unix_ms);
             self.announce(ask, &Event::Left { room, user, username, at_ms }, outlet);
         }
     }
 
-    /// Whether the user is still one of the conversation.
-    fn forget_device(&mut self, origin: &Origin, quiet: bool) -> bool {
-        let Some(user) = named(origin) else { return false };
-        let Some(member) = self.members.get_mut(&user) else { return false };
-        member.devices = member.devices.saturating_sub(1);
-        // Where another device still is, the user is one of the conversation.
-        member.stands &= quiet || member.devices > 0;
-        self.absent += usize::from(member.is_absent());
-        let stands = member.stands;
-        if member.devices == 0 && !stands {
-            self.members.remove(&user);
+    /// The user is one of the conversation no more.
+    pub fn forsake(&mut self, ask: &Ask<'_>) {
+        self.members.forsake(&ask.origin.user);
+    }
+
+    /// A member's connection speaks for another one now: the others hear that one left and another came. A guest
+    /// was never told of.
+    pub fn rename(&mut self, ask: &Ask<'_>, from: Option<Arc<str>>, outlet: &mut impl Outlet) {
+        let (user, at_ms) = (ask.origin.user.clone(), ask.now.unix_ms);
+        let room = || self.name.id.clone();
+        let joined = Event::Joined { room: room(), user: user.clone(), username: None, at_ms };
+        let left = from.as_ref().map(|from| Event::Left { room: room(), user: from.clone(), username: None, at_ms });
+        if let Some(from) = from {
+            self.members.went(&from, false);
         }
-        stands
+        self.members.came(user, false);
+        let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
+        for event in left.into_iter().chain([joined]) {
+            outlet.publish(ask.id, &self.interest, &except, &event);
+        }
     }
 
     /// Users in it, by name, at most `max`, and how many there are.
     pub fn members(&self, max: usize) -> (Vec<Arc<str>>, usize) {
-        let there = || self.members.iter().filter(|(_, m)| m.devices > 0).map(|(user, _)| user);
-        (there().take(max).cloned().collect(), there().count())
+        self.members.present(max)
     }
 
     /// Says something to all members (T4). Those of the conversation who are away find it when they come, and
@@ -261,21 +245,18 @@ impl Room {
     /// What a message leads to besides being heard: a word to its sender, and errands to those not there.
     fn after_publishing(&self, ask: &Ask<'_>, event: &Event, confirm: bool, outlet: &mut impl Outlet) {
         let Event::Message(message) = event else { return };
-        let other = |user: &Arc<str>| *user != message.from;
-        let heard = confirm && self.members.iter().any(|(user, m)| other(user) && m.devices > 0);
-        if confirm && heard {
+        let other = |user: &&Arc<str>| **user != message.from;
+        let heard = confirm && self.members.others_present(&message.from);
+        if heard {
             let (id, room) = (message.id, Some(self.name.id.clone()));
             ask.answer(outlet, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
         }
-        // Most rooms have none, and need no walk.
-        let looked = if self.absent > 0 { &self.members } else { const { &BTreeMap::new() } };
-        let absent = looked.iter().filter(|(user, m)| m.is_absent() && other(user));
-        for (user, _) in absent.take(ABSENT_MAX) {
+        for user in self.members.absent().filter(other) {
             let confirm = (confirm && !heard).then(|| (message.id, self.name.id.clone()));
             self.send_off(ask, user, Op::Keep { event: Box::new(event.clone()), confirm }, outlet);
         }
         let Some(detail) = &message.detail else { return };
-        for user in detail.mentions.iter().filter(|user| other(user) && !self.members.contains_key(*user)) {
+        for user in detail.mentions.iter().filter(other).filter(|user| !self.members.contains(user)) {
             let notification = Arc::new(self.mention(message));
             self.send_off(ask, user, Op::Notify { notification }, outlet);
         }
@@ -303,7 +284,7 @@ impl Room {
             _ => ReplyTo::Nobody { shard: ask.origin.reply_to.shard() },
         };
         let origin = Origin { reply_to, tag: None, ..ask.origin.clone() };
-        outlet.errand(reply_to.shard(), Command { target: Target::Named(name), origin, op });
+        outlet.errand(ask.origin.reply_to, Command { target: Target::Named(name), origin, op });
     }
 
     /// A member writes, or stopped (GAT-10, NEX-21).

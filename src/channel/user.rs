@@ -7,7 +7,7 @@ use super::presence::Shown;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
-use crate::model::Command;
+use crate::model::{Command, Origin};
 use crate::model::{
     ChannelName, Code, Contact, Detail, Dialect, Event, Except, Follow, JoinManner, Kind, Message, MessageId,
     Notification, Op, Priority, Refusal, Reply, Showing, Status, Target, Typing, Variant,
@@ -24,6 +24,8 @@ pub struct User {
     pub mailbox: Mailbox,
     window: SlidingWindow,
     kept: Kept,
+    /// The rooms it was in when its last device went, until that is told.
+    left: Vec<Arc<str>>,
     /// Where it stands in the directory of those online.
     pub listed_at: Option<u32>,
     /// Where it stands among those who went and are remembered.
@@ -74,6 +76,7 @@ impl User {
             mailbox: Mailbox::default(),
             window: SlidingWindow::default(),
             kept: Kept::default(),
+            left: Vec::new(),
             listed_at: None,
             remembered: None,
             untold: false,
@@ -89,9 +92,40 @@ impl User {
         !self.interest.is_empty()
     }
 
+    /// Whether a device is there whose dialect has words for it.
+    fn can_hear(&self, event: &Event) -> bool {
+        self.interest.dialects() & event.said_by() != 0
+    }
+
     /// Whether there is something of it to remember while it is away.
     pub fn is_worth_remembering(&self) -> bool {
         self.shown.is_known() || !self.kept.contacts.is_empty() || !self.kept.standing.is_empty()
+    }
+
+    /// The rooms it is in, and the conversations it is one of.
+    fn rooms(&self) -> Vec<Arc<str>> {
+        let held = self.claims.iter().map(|(room, _)| room);
+        let standing = self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(room, _)| room == *s));
+        held.chain(standing).cloned().collect()
+    }
+
+    /// The rooms that hear of a change of its presence when not everybody does.
+    pub fn rooms_to_tell(&mut self) -> Vec<Arc<str>> {
+        match self.has_device() {
+            true => self.rooms(),
+            false => std::mem::take(&mut self.left),
+        }
+    }
+
+    /// Throws away what has waited too long, and what the window no longer needs.
+    pub fn expire(&mut self, now_ms: u64, ttl_ms: u64, window_ms: u64) {
+        self.mailbox.expire(now_ms, ttl_ms);
+        self.window.expire(window_ms, now_ms);
+    }
+
+    /// A message that was granted was not said after all.
+    pub fn give_back(&mut self) {
+        self.window.give_back();
     }
 
     /// Whether nothing would be lost if it went.
@@ -147,7 +181,7 @@ impl User {
         for item in self.mailbox.unconfirmed() {
             outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
         }
-        for item in self.mailbox.take(ask.now.mono_ms, ask.limits.queue_ttl) {
+        for item in self.mailbox.take(ask.now.mono_ms, ask.limits.queue_ttl, self.interest.dialects()) {
             outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
             self.confirm(ask, &item, outlet);
             if matches!(item.event, Event::Direct(_)) {
@@ -167,6 +201,10 @@ impl User {
     pub fn detach(&mut self, ask: &Ask<'_>, variant: Variant, rooms: &[Arc<str>]) {
         if !self.interest.remove(ask.origin.reply_to.shard(), variant) {
             return;
+        }
+        if !self.has_device() {
+            // They hear of its going when not everybody does.
+            self.left = self.rooms();
         }
         for room in rooms {
             self.release(room, false);
@@ -249,24 +287,27 @@ impl User {
     /// A message from this user to another: its own devices hear it here, in the order of all they hear, and
     /// then it is sent on (SGE-23).
     pub fn send_on(&self, ask: &Ask<'_>, to: Arc<str>, draft: Draft, outlet: &mut impl Outlet) {
-        let message = draft.message(ask, to.clone());
-        if to != self.name.id {
+        // Whoever asked may speak for this user, or is it.
+        let from = self.name.id.clone();
+        let message = Message { from: from.clone(), ..draft.message(ask, to.clone()) };
+        if to != from {
             outlet.publish(ask.id, &self.interest, &Except::Nobody, &Event::Direct(message.clone()));
         }
         let name = ChannelName { id: to, ..self.name.clone() };
         let op = Op::Receive { message: Box::new(message) };
-        let shard = ask.origin.reply_to.shard();
-        outlet.errand(shard, Command { target: Target::Named(name), origin: ask.origin.clone(), op });
+        let origin = Origin { user: from, ..ask.origin.clone() };
+        outlet.errand(ask.origin.reply_to, Command { target: Target::Named(name), origin, op });
     }
 
     /// Delivers to every device, or keeps it for later (T18, T19). `keep`: the shard has room for one more;
     /// without it a delivered message is not kept until it is acknowledged.
     pub fn receive(&mut self, ask: &Ask<'_>, message: Message, keep: bool, outlet: &mut impl Outlet) {
         let origin = ask.origin;
-        let (id, queued) = (message.id, !self.has_device());
-        ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
+        let id = message.id;
         let confirm = Some(Confirm { to: origin.reply_to, id, room: None });
         let item = self.item(ask, Event::Direct(message), Priority::Normal, confirm);
+        let queued = !self.can_hear(&item.event);
+        ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
         if let Some(writer) = self.kept.typing.stop(&origin.user) {
             self.tell_typing(ask, &origin.user, writer.username, false, outlet);
         }
@@ -302,12 +343,12 @@ impl User {
     pub fn notify(&mut self, ask: &Ask<'_>, notification: Arc<Notification>, outlet: &mut impl Outlet) {
         let priority = notification.priority;
         let item = self.item(ask, Event::Notification(notification), priority, None);
-        ask.answer(outlet, Reply::Notified { delivered: self.has_device() });
+        ask.answer(outlet, Reply::Notified { delivered: self.can_hear(&item.event) });
         self.hand_or_keep(ask, item, outlet);
     }
 
     fn hand_or_keep(&mut self, ask: &Ask<'_>, item: Item, outlet: &mut impl Outlet) {
-        if !self.has_device() {
+        if !self.can_hear(&item.event) {
             return self.mailbox.keep(item, ask.limits.queue);
         }
         outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);

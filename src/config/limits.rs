@@ -11,7 +11,7 @@ use super::key::section;
 section! {
     /// Bounds of every connection, shard and lane, whatever the dialect.
     "limits" => Limits {
-        /// Size of a message in any dialect; a longer one closes its connection with 1009.
+        /// Size of a message in dialects without a number of their own; a longer one closes its connection with 1009.
         max_message_bytes: usize => MAX_MESSAGE_BYTES, flag "max-message-bytes";
         /// Buffer into which a shard reads, one for all its connections.
         read_buffer_bytes: usize => READ_BUFFER_BYTES, flag "read-buffer-bytes";
@@ -211,6 +211,10 @@ pub const TUSK_PINGS_PER_WINDOW: u64 = 100;
 pub const PERSONA_BODY_BYTES: usize = MIB as usize;
 /// The longest answer of a persona in code points.
 pub const PERSONA_ANSWER_CHARS: usize = 5000;
+
+/// Messages of a connection in a minute, of whichever kind, in dialects whose own limit is for what is said; and
+/// as many heartbeats. More than clients send, and an end to floods of joins and presences.
+pub const REQUESTS_PER_MINUTE: u32 = 12_000;
 
 // ---- Shared by dialects ------------------------------------------------------------------------
 

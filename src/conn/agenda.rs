@@ -16,8 +16,12 @@ pub type Agenda = VecDeque<Step>;
 pub enum Step {
     /// Become a member, unless it is one.
     Join(Joining),
-    /// Be one no more.
-    Leave { kind: Kind, id: Arc<str> },
+    /// Watch a contact no more, unless the client asked for it.
+    Unfollow { user: Arc<str> },
+    /// Be one of that conversation no more, on whichever device.
+    Forsake { room: Arc<str> },
+    /// Give a granted message back.
+    GiveBack,
     /// Take one message of the user's window; without one the next `else_skip` steps are not taken.
     Grant { else_skip: usize, tag: Option<Arc<str>> },
     /// Send a command to that channel: as a member, if it is one.

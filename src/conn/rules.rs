@@ -38,6 +38,8 @@ pub enum Greeting {
 pub struct Rules {
     pub dialect: Dialect,
     pub realm: RealmId,
+    /// Whether other dialects share it.
+    pub shared: bool,
     /// Nothing but authentication and heartbeats before a credential was accepted.
     pub require_auth: bool,
     pub messages: Budget,

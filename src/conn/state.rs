@@ -25,6 +25,10 @@ pub struct Joined {
     pub wording: Wording,
     /// Its place in the channel's local list.
     pub place: u32,
+    /// Its client wants it; of what the client did not ask for it is told nothing.
+    pub asked: bool,
+    /// Its user's roster wants it (SGE-38).
+    pub followed: bool,
     /// It has asked to leave. Until its home answers, it hears what was said before.
     pub leaving: bool,
 }

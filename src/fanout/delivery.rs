@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Frames;
-use crate::model::{ChannelId, Command, Event, Except, RealmId, Reply, ReplyTo};
+use crate::model::{ChannelId, Command, ConnKey, Event, Except, RealmId, Reply, ReplyTo};
 
 /// Handled to the end when it arrives: handling one sends nothing on any lane.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub enum Delivery {
     Realm { realm: RealmId, tenant: Option<Arc<str>>, about: Option<Arc<str>>, feed: Feed, frames: Frames },
     /// An answer for one connection or REST call.
     Reply { to: ReplyTo, tag: Option<Arc<str>>, reply: Reply },
-    /// A command that the shard sends on when it delivers no more.
-    Errand(Box<Command>),
+    /// A command that the shard sends on when it delivers no more; `from` is not read on while it waits.
+    Errand { from: Option<ConnKey>, command: Box<Command> },
     /// The local devices in a user's channel begin to watch that user's presence, or end it.
     Follow { channel: ChannelId, user: Arc<str>, on: bool },
 }

@@ -89,7 +89,11 @@ impl Dispatch {
 
     fn frames(&mut self, interest: &Interest, event: &Event) -> Frames {
         let mut frames = Frames::default();
+        let spoken = interest.dialects();
         for dialect in Dialect::ALL {
+            if spoken & 1 << dialect.index() == 0 {
+                continue;
+            }
             let mut wanted = interest.variants().filter(|v| v.dialect == dialect).peekable();
             if wanted.peek().is_none() {
                 continue;
@@ -159,8 +163,9 @@ impl Outlet for Dispatch {
         }
     }
 
-    fn errand(&mut self, shard: u16, command: Command) {
-        self.send(shard, Delivery::Errand(Box::new(command)));
+    fn errand(&mut self, of: ReplyTo, command: Command) {
+        let from = of.connection();
+        self.send(of.shard(), Delivery::Errand { from, command: Box::new(command) });
     }
 
     fn follow(&mut self, channel: ChannelId, interest: &Interest, user: &Arc<str>, on: bool) {

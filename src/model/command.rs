@@ -98,6 +98,12 @@ pub enum Op {
         settings: RoomSettings,
     },
     DescribeRoom,
+    /// The asker is one of the conversation no more, present or not.
+    Forsake,
+    /// The asking connection, a member, speaks for another user now; `None`: before, it was a guest.
+    Rename {
+        from: Option<Arc<str>>,
+    },
     /// Who is in a room.
     ListMembers,
     /// Asks whether the shard is there.
@@ -145,6 +151,8 @@ pub enum Op {
         limit: u32,
         window_ms: u64,
     },
+    /// A message that was granted was not said after all.
+    GiveBack,
     SetPresence {
         showing: Showing,
     },

@@ -37,6 +37,27 @@ pub enum Event {
     Custom { dialect: Dialect, json: Box<str> },
 }
 
+impl Event {
+    /// The dialects that have words for it, a bit each by [`Dialect::index`]: what is for one user waits until a
+    /// device is there that can say it.
+    pub fn said_by(&self) -> u8 {
+        const fn bits(dialects: &[Dialect]) -> u8 {
+            let (mut mask, mut n) = (0, 0);
+            while n < dialects.len() {
+                mask |= 1 << dialects[n].index();
+                n += 1;
+            }
+            mask
+        }
+        match self {
+            Self::Direct(_) => const { bits(&[Dialect::Sge, Dialect::Tusk]) },
+            Self::Notification(_) => const { bits(&[Dialect::Sge, Dialect::Nexus, Dialect::Aegisx]) },
+            Self::Custom { dialect, .. } => 1 << dialect.index(),
+            _ => u8::MAX,
+        }
+    }
+}
+
 /// What is told of somebody who writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typing {

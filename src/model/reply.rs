@@ -110,10 +110,6 @@ pub enum Reply {
     /// The same for a verb whose answer the connection waits for (join, claim, grant): told apart, because an
     /// answer to something it did not wait for may come in between.
     Denied(Refusal),
-    /// The connection is to tell this to its rooms and its own user: too many are online to tell all.
-    TellRooms {
-        event: Box<Event>,
-    },
     /// Done, and the dialect has nothing to say about it.
     Done,
 }

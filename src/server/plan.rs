@@ -196,6 +196,7 @@ fn site(config: &Config, registry: Registry) -> Site {
         realms: Dialect::ALL.map(|dialect| rules::realm(config, dialect)),
         require_auth: Dialect::ALL.map(|dialect| rules::of(config, dialect).require_auth),
         public_per_tenant: config.aegisx.public_per_tenant,
+        shared: Dialect::ALL.map(|dialect| rules::of(config, dialect).shared),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: config.server.header_timeout,
         served: Dialect::ALL.into_iter().filter(|d| *d != Dialect::Echo).map(Dialect::name).collect(),

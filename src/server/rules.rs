@@ -55,9 +55,15 @@ fn realm_name(config: &Config, dialect: Dialect) -> &str {
     }
 }
 
+/// Whether another dialect names the same realm.
+fn is_shared(config: &Config, dialect: Dialect) -> bool {
+    let of = realm(config, dialect);
+    Dialect::ALL.into_iter().any(|other| other != dialect && realm(config, other) == of)
+}
+
 /// What holds in a realm: the numbers of the dialects that speak in it; where several have one, the smaller.
-pub fn realm_limits(config: &Config, of: RealmId) -> RealmLimits {
-    let speaks = |dialect| realm(config, dialect) == of;
+pub fn realm_limits(config: &Config, id: RealmId) -> RealmLimits {
+    let speaks = |dialect| realm(config, dialect) == id;
     let broadcast = [
         (Dialect::Nexus, config.nexus.presence_broadcast_limit),
         (Dialect::Gator, config.gator.presence_broadcast_limit),
@@ -65,7 +71,8 @@ pub fn realm_limits(config: &Config, of: RealmId) -> RealmLimits {
     ];
     let broadcast = broadcast.into_iter().filter(|(dialect, _)| speaks(*dialect)).map(|(_, n)| count(n));
     let tusk = |limit: Limit| if speaks(Dialect::Tusk) { count(limit) } else { 0 };
-    let rooms = [config.limits.channels_per_user].map(count);
+    let dialects = Dialect::ALL.into_iter().filter(|dialect| speaks(*dialect));
+    let spoken = dialects.map(|dialect| self::of(config, dialect));
     let (queue, ttl) = match speaks(Dialect::Nexus) {
         true => (config.nexus.max_queue_size, config.nexus.queue_ttl),
         false => (config.limits.offline_messages, config.limits.offline_ttl),
@@ -74,13 +81,16 @@ pub fn realm_limits(config: &Config, of: RealmId) -> RealmLimits {
         max_room_members: tusk(config.tusk.max_room_members),
         max_rooms_per_user: match speaks(Dialect::Tusk) {
             true => count(config.tusk.max_rooms_per_user),
-            false => rooms[0],
+            false => count(config.limits.channels_per_user),
         },
         queue: count(queue),
         queue_ttl: ms(ttl),
         presence_broadcast_limit: broadcast.filter(|n| *n != 0).min().unwrap_or(0),
         message_cache: if speaks(Dialect::Nexus) { cache(config.nexus.max_cache_size) } else { 0 },
         contacts: count(config.limits.contacts_per_user),
+        presence_broadcast: spoken.clone().any(|rules| rules.presence_broadcast),
+        own_presence: spoken.clone().any(|rules| rules.own_presence),
+        window: spoken.map(|rules| rules.window.length).max().unwrap_or(0),
         shows_connections: speaks(Dialect::Aegisx),
     }
 }
@@ -99,9 +109,10 @@ fn plain(config: &Config, dialect: Dialect) -> Rules {
     Rules {
         dialect,
         realm: realm(config, dialect),
+        shared: is_shared(config, dialect),
         require_auth: required(config),
-        messages: Budget::default(),
-        pings: Budget::default(),
+        messages: Budget { limit: limits::REQUESTS_PER_MINUTE, period: 60 },
+        pings: Budget { limit: limits::REQUESTS_PER_MINUTE, period: 60 },
         window: Window::default(),
         max_per_user: 0,
         max_per_service: 0,
@@ -268,6 +279,8 @@ fn times(config: &Config) -> Times {
 fn echo(config: &Config) -> Rules {
     Rules {
         require_auth: false,
+        messages: Budget::default(),
+        pings: Budget::default(),
         max_rooms_per_user: 0,
         // For diagnosis: the largest message of the conformance suite passes.
         frames: ws::Limits {

@@ -38,6 +38,9 @@ impl Backend for Shard {
     }
 
     fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
+        if dialect == Dialect::Aegisx {
+            return self.shared.member(token, self.unix_secs()).map(Arc::new);
+        }
         let realm = self.shared.rules(dialect).realm;
         self.shared.credentials.identify(token, realm, self.unix_secs()).map(Arc::new)
     }

@@ -23,7 +23,7 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Event, Op, Reply, Target};
+use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Op, RealmId, Reply, Target};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
@@ -87,10 +87,8 @@ pub struct Core<N: Notify> {
     pub(super) resumed: Vec<ConnKey>,
     /// By target shard: connections that are not read until its command lane has room.
     pub(super) held_by_lane: Vec<Vec<ConnKey>>,
-    /// What connections are to tell their rooms; told outside of delivering.
-    pub(super) to_tell: VecDeque<(ConnKey, Box<Event>)>,
     /// Commands that homes ask this shard to send on; sent outside of delivering.
-    pub(super) errands: VecDeque<Command>,
+    pub(super) errands: VecDeque<(Option<ConnKey>, Command)>,
     /// Connections that are not read until this shard's deliveries are out.
     pub(super) held_by_deliveries: Vec<ConnKey>,
     pub(super) wheel: Wheel,
@@ -141,7 +139,6 @@ impl<N: Notify> Core<N> {
             overflowing: Vec::new(),
             disconnecting: Vec::new(),
             resumed: Vec::new(),
-            to_tell: VecDeque::new(),
             errands: VecDeque::new(),
             held_by_lane: (0..shards).map(|_| Vec::new()).collect(),
             held_by_deliveries: Vec::new(),
@@ -305,6 +302,9 @@ impl<N: Notify> Core<N> {
             let (channels, users) = self.homes.with(dialect);
             counters.channels.of(dialect).set(channels as u64);
             counters.users.of(dialect).set(users as u64);
+            let realm = self.shared.rules(dialect).realm;
+            counters.realm_users.of(dialect).set(self.homes.users_online_in(realm) as u64);
+            counters.realm_rooms.of(dialect).set(self.homes.rooms_in(realm) as u64);
         }
         let encoded = self.dispatch.encoded() - counters.events_encoded.get();
         counters.events_encoded.add(encoded);
@@ -315,17 +315,20 @@ impl<N: Notify> Core<N> {
     /// Tells every change of presence of this turn, once per user. Who is online on other shards is read only
     /// when there is one, because others write it.
     fn tell_presences(&mut self) {
-        if self.deliveries.total() > 0 {
+        if self.deliveries.total() > 0 || !self.homes.has_untold() {
             // No event before those that wait are out; a later turn tells these.
             return;
         }
-        let (shared, here) = (self.shared.clone(), self.homes.users_online());
-        let known = self.counters.users_online.get() as usize;
-        let online = || {
-            let all = shared.registry.users_online() as usize;
-            all - known.min(all) + here
+        let (shared, homes, counters) = (self.shared.clone(), &mut self.homes, &self.counters);
+        let here: Vec<usize> =
+            Dialect::ALL.iter().map(|d| homes.users_online_in(shared.rules(*d).realm)).collect();
+        let online = |realm: RealmId| {
+            let Some(of) = Dialect::ALL.into_iter().find(|d| shared.rules(*d).realm == realm) else { return 0 };
+            let all = shared.registry.realm_users(of) as usize;
+            let known = counters.realm_users.of(of).get() as usize;
+            all - known.min(all) + here[of.index()]
         };
-        self.homes.settle(online, &mut self.dispatch);
+        homes.settle(online, &mut self.dispatch);
         self.hand_out();
     }
 
@@ -344,7 +347,8 @@ impl<N: Notify> Core<N> {
             Op::CountConnections { dialect } => Some(self.count_connections(*dialect)),
             Op::Disconnect { connection } => {
                 let seed = self.shared.seed;
-                let meant = self.conns.iter().find(|(_, c)| c.is_open() && c.key.uuid(seed) == *connection);
+                let of_them = |c: &Conn| c.variant.dialect == Dialect::Aegisx && c.is_open();
+                let meant = self.conns.iter().find(|(_, c)| of_them(c) && c.key.uuid(seed) == *connection);
                 self.disconnecting.extend(meant.map(|(_, c)| c.key));
                 Some(Reply::Done)
             }
@@ -444,8 +448,7 @@ impl<N: Notify> Core<N> {
     }
 
     /// Sends on what a home could not. Whoever said it is not read on while it waits.
-    fn run_errand(&mut self, command: Command) {
-        let from = command.origin.reply_to.connection();
+    fn run_errand(&mut self, from: Option<ConnKey>, command: Command) {
         if let Target::Named(name) = &command.target {
             let home = self.shared.home(name);
             self.send(home, command, from);
@@ -457,10 +460,8 @@ impl<N: Notify> Core<N> {
         loop {
             if let Some(key) = self.resumed.pop() {
                 self.step(key);
-            } else if let Some((key, event)) = self.to_tell.pop_front() {
-                self.tell_rooms(key, &event);
-            } else if let Some(command) = self.errands.pop_front() {
-                self.run_errand(command);
+            } else if let Some((from, command)) = self.errands.pop_front() {
+                self.run_errand(from, command);
             } else {
                 break;
             }

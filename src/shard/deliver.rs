@@ -85,7 +85,7 @@ impl<N: Notify> Core<N> {
                 self.answer_call(ticket, generation, reply);
             }
             Delivery::Reply { to: ReplyTo::Nobody { .. }, .. } => {}
-            Delivery::Errand(command) => self.errands.push_back(*command),
+            Delivery::Errand { from, command } => self.errands.push_back((from, *command)),
             Delivery::Follow { channel, user, on } => self.follow(channel, &user, on),
         }
     }
@@ -169,10 +169,10 @@ impl<N: Notify> Core<N> {
             if conn.variant.dialect != Dialect::Sge || !conn.is_open() {
                 continue;
             }
-            let (kind, id) = (Kind::Presence, user.clone());
+            let id = user.clone();
             match on {
-                true => conn.plan([Step::Join(quietly(kind, id, Wording::Presence))]),
-                false => conn.plan([Step::Leave { kind, id }]),
+                true => conn.plan([Step::Join(quietly(Kind::Presence, id, Wording::Presence))]),
+                false => conn.plan([Step::Unfollow { user: id }]),
             }
             self.resumed.push(conn.key);
         }
@@ -224,7 +224,7 @@ impl<N: Notify> Core<N> {
             (Wait::Attach, Reply::Attached { channel, over, follow }) => {
                 let name = conn.who.as_ref().map_or_else(|| "".into(), |who| who.user.clone());
                 conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over }));
-                self.join_locally(key, channel, Kind::User, name, Wording::Inbox);
+                self.join_locally(key, channel, Kind::User, name, Wording::Inbox, false);
                 self.plan_follows(key, follow);
                 self.resumed.push(key);
             }
@@ -233,11 +233,11 @@ impl<N: Notify> Core<N> {
                 self.resumed.push(key);
             }
             (Wait::Claim(joining), Reply::Denied(refusal)) => {
-                self.join_denied(key, &joining, &refusal);
+                self.join_denied(key, joining, &refusal);
             }
             (Wait::Join { joining, .. }, Reply::Joined { channel, kind, id }) => {
                 let wording = joining.wording;
-                self.join_locally(key, channel, kind, id, wording);
+                self.join_locally(key, channel, kind, id, wording, joining.tell);
                 if joining.tell {
                     self.tell(key, &Saying::Joined(wording.of(&joining.id)), joining.tag.as_deref());
                 }
@@ -247,7 +247,7 @@ impl<N: Notify> Core<N> {
                 if claimed {
                     conn.wait = Some(Box::new(Wait::GiveBack { room: joining.id.clone() }));
                 }
-                self.join_denied(key, &joining, &refusal);
+                self.join_denied(key, joining, &refusal);
             }
             (Wait::Grant { .. }, Reply::Granted) => self.resumed.push(key),
             (Wait::Grant { else_skip, tag }, Reply::Denied(refusal)) => {
@@ -266,10 +266,9 @@ impl<N: Notify> Core<N> {
     /// Not what it waits for: an answer to something sent before.
     pub(super) fn answer_unawaited(&mut self, key: ConnKey, tag: Option<&str>, reply: Reply) {
         match reply {
-            Reply::TellRooms { event } => self.to_tell.push_back((key, event)),
             Reply::Left { kind, id } => {
-                if let Some(wording) = self.forget_channel(key, kind, &id) {
-                    self.tell(key, &Saying::Left(wording.of(&id)), tag);
+                if let Some(left) = self.forget_channel(key, kind, &id).filter(|left| left.asked) {
+                    self.tell(key, &Saying::Left(left.wording.of(&id)), tag);
                 }
             }
             Reply::Refused(refusal) | Reply::Denied(refusal) => {
@@ -311,13 +310,20 @@ impl<N: Notify> Core<N> {
         }
     }
 
-    fn join_denied(&mut self, key: ConnKey, joining: &crate::conn::Joining, refusal: &crate::model::Refusal) {
-        if let Some(conn) = self.conn_mut(key) {
-            conn.messages.give_back();
-            skip(conn, joining.else_skip);
-        }
+    /// The connection may not join. A message that was to follow is not said, and does not count.
+    fn join_denied(&mut self, key: ConnKey, joining: crate::conn::Joining, refusal: &crate::model::Refusal) {
         if joining.tell || joining.else_skip > 0 {
             self.refuse(key, About::Join, refusal, joining.tag.as_deref());
+        }
+        let limit = self.conn(key).map_or(0, |c| self.shared.rules(c.variant.dialect).window.limit);
+        let Some(conn) = self.conn_mut(key) else { return };
+        conn.messages.give_back();
+        skip(conn, joining.else_skip);
+        if joining.else_skip > 0 && limit != 0 {
+            conn.agenda.get_or_insert_default().push_front(Step::GiveBack);
+        }
+        if joining.manner == JoinManner::Standing {
+            conn.agenda.get_or_insert_default().push_front(Step::Forsake { room: joining.id });
         }
         self.resumed.push(key);
     }
@@ -329,10 +335,12 @@ impl<N: Notify> Core<N> {
         kind: Kind,
         name: std::sync::Arc<str>,
         wording: Wording,
+        asked: bool,
     ) {
         let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
         let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
-        let joined = Joined { channel, kind, name, wording, place, leaving: false };
+        let followed = !asked && kind == Kind::Presence;
+        let joined = Joined { channel, kind, name, wording, place, asked: asked || !followed, followed, leaving: false };
         if kind == Kind::User {
             conn.inbox = Some(joined);
             return;

@@ -177,16 +177,7 @@ impl Applicant<'_> {
     }
 
     fn member(&self, token: &str) -> Result<Principal, Refusal> {
-        const INVALID: Refusal = Refusal::new(Code::Unauthenticated, "Invalid authentication token");
-        const INACTIVE: Refusal = Refusal::new(Code::Unauthenticated, "Invalid or inactive tenant");
-        let rules = self.rules();
-        let credentials = &self.shared.credentials;
-        let who = credentials.identify_member(token, rules.realm, self.now_secs, rules.require_auth);
-        let who = who.map_err(|refusal| if refusal == INACTIVE { refusal } else { INVALID })?;
-        match &rules.tenants {
-            Some(active) if !active.iter().any(|tenant| **tenant == *who.tenant) => Err(INACTIVE),
-            _ => Ok(who),
-        }
+        self.shared.member(token, self.now_secs)
     }
 
     fn rules(&self) -> &crate::conn::Rules {
@@ -235,6 +226,21 @@ impl Applicant<'_> {
             cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let value = pairs.find(|(name, _)| *name == "token")?.1.trim_matches('"');
         percent_decode_str(value).decode_utf8().ok()
+    }
+}
+
+impl Shared {
+    /// Who bears a token in AegisX: a user, or a tenant alone, of an active tenant (AEG-32 to AEG-35).
+    pub(super) fn member(&self, token: &str, now_secs: u64) -> Result<Principal, Refusal> {
+        const INVALID: Refusal = Refusal::new(Code::Unauthenticated, "Invalid authentication token");
+        const INACTIVE: Refusal = Refusal::new(Code::Unauthenticated, "Invalid or inactive tenant");
+        let rules = self.rules(Dialect::Aegisx);
+        let who = self.credentials.identify_member(token, rules.realm, now_secs, rules.require_auth);
+        let who = who.map_err(|refusal| if refusal == INACTIVE { refusal } else { INVALID })?;
+        match &rules.tenants {
+            Some(active) if !active.iter().any(|tenant| **tenant == *who.tenant) => Err(INACTIVE),
+            _ => Ok(who),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers that no single home has: each shard is asked, and the connection waits for all of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::core::Core;
@@ -89,7 +90,8 @@ impl<N: Notify> Core<N> {
                 self.tell(key, &Saying::Online { users: &names, total: names.len() }, None);
             }
             Gathering::Roster { contacts, tag } => {
-                let status = |contact: &Arc<str>| users.iter().find(|u| u.user == *contact).map(|u| u.status);
+                let known: HashMap<_, _> = users.into_iter().map(|u| (u.user, u.status)).collect();
+                let status = |contact: &Arc<str>| known.get(contact).copied();
                 let roster: Vec<_> = contacts
                     .into_iter()
                     .map(|c| {

@@ -11,7 +11,7 @@ use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::limit::Holding;
 use crate::model::{
-    CloseReason, ConnKey, Dialect, Event, Except, Kind, Op, Principal, Showing, Status, Target,
+    CloseReason, ConnKey, Dialect, Kind, Op, Principal, Showing, Status, Target,
 };
 
 impl<N: Notify> Core<N> {
@@ -29,16 +29,23 @@ impl<N: Notify> Core<N> {
                 return self.tell(key, &Saying::AuthFailed, tag.as_deref());
             }
         };
-        if dialect != Dialect::Tusk {
-            let Some(holdings) = shared.hold(dialect, &principal) else {
-                return self.close(key, CloseReason::TooManyConnections);
-            };
-            if let Some(conn) = self.conn_mut(key) {
-                conn.peer.holdings = holdings;
-            }
+        if dialect != Dialect::Tusk && !self.hold(key, dialect, &principal) {
+            return;
         }
         self.tell(key, &Saying::AuthSuccess(&principal), tag.as_deref());
         self.become_user(key, principal, false);
+    }
+
+    /// Takes the places its new user needs, for those of the one before; without them the connection ends.
+    pub(super) fn hold(&mut self, key: ConnKey, dialect: Dialect, principal: &Principal) -> bool {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn_mut(key) else { return false };
+        conn.peer.holdings.clear();
+        match shared.hold(dialect, principal) {
+            Some(holdings) => conn.peer.holdings = holdings,
+            None => self.close(key, CloseReason::TooManyConnections),
+        }
+        self.conn(key).is_some_and(crate::conn::Conn::is_open)
     }
 
     /// The first words of a dialect that welcomes at once.
@@ -96,7 +103,7 @@ impl<N: Notify> Core<N> {
         }
         let rooms = self.room_names(key);
         if !same {
-            self.tell_change_of_name(key, before.as_deref(), &principal);
+            self.tell_change_of_name(key, before.as_deref());
         }
         let now = self.now;
         let Some(conn) = self.conn_mut(key) else { return };
@@ -136,22 +143,14 @@ impl<N: Notify> Core<N> {
     }
 
     /// The rooms it stays in hear that one user left and another came; a guest was never told of.
-    fn tell_change_of_name(&mut self, key: ConnKey, before: Option<&Principal>, after: &Principal) {
-        let at_ms = self.now.unix_ms;
+    fn tell_change_of_name(&mut self, key: ConnKey, before: Option<&Principal>) {
         let joined = self.conn(key).map_or_else(Vec::new, |c| {
             let rooms = c.rooms.iter().filter(|j| j.kind == Kind::Room && !j.leaving);
-            rooms.map(|j| (j.channel, j.name.clone())).collect()
+            rooms.map(|j| j.channel).collect()
         });
-        for (channel, room) in joined {
-            let left = before.map(|p| {
-                let (room, user) = (room.clone(), p.user.clone());
-                Event::Left { room, user, username: None, at_ms }
-            });
-            let joined = Event::Joined { room, user: after.user.clone(), username: None, at_ms };
-            for event in left.into_iter().chain([joined]) {
-                let op = Op::Announce { event, except: Except::Connection(key) };
-                self.ask(key, channel.home as usize, Target::Known(channel), op, None);
-            }
+        for channel in joined {
+            let from = before.map(|p| p.user.clone());
+            self.ask(key, channel.home as usize, Target::Known(channel), Op::Rename { from }, None);
         }
     }
 

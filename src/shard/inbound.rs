@@ -341,8 +341,7 @@ const KEEP_MAX_BYTES: usize = 64 * 1024;
 pub(super) fn asker<'a>(conn: &Conn, who: Option<&'a Principal>, shared: &Shared) -> Asker<'a> {
     let dialect = conn.variant.dialect;
     let rules = shared.rules(dialect);
-    let public_per_tenant = rules.public_per_tenant;
-    Asker { who, dialect, require_auth: rules.require_auth, local: false, public_per_tenant }
+    Asker { who, dialect, require_auth: rules.require_auth, local: false, shared: rules.shared }
 }
 
 /// What has to be admitted for a request.

@@ -272,8 +272,7 @@ impl<N: Notify> Core<N> {
                 self.look_at(key);
             }
         }
-        if self.deliveries.total() == 0 {
-            self.homes.expire(self.now, &mut self.dispatch);
+        while self.deliveries.total() == 0 && self.homes.expire(self.now, &mut self.dispatch) {
             self.hand_out();
         }
         while self.batches.front().is_some_and(|(at, _)| *at <= now) {
@@ -286,7 +285,9 @@ impl<N: Notify> Core<N> {
     /// When [`Core::tick`] wants to be called next, in milliseconds; `None`: nothing is to come.
     pub fn next_tick_ms(&self) -> Option<u64> {
         let batch = self.batches.front().map(|(at, _)| *at);
-        [self.wheel.next_ms(), batch, self.homes.next_ms()].into_iter().flatten().min()
+        // What homes have to tell waits like all else until the deliveries are out.
+        let homes = self.homes.next_ms().filter(|_| self.deliveries.total() == 0);
+        [self.wheel.next_ms(), batch, homes].into_iter().flatten().min()
     }
 
     /// Makes one `batch` of what was gathered for a connection, and has it flushed (TUS-64).

@@ -88,11 +88,12 @@ impl<N: Notify> Core<N> {
 
     /// Channels of one's own user are not joined, they are: the connection chooses what of them it hears
     /// (rulings S7, SGE-15).
-    fn own_feed(place: Address<'_>) -> Option<crate::fanout::Feed> {
+    fn own_feed(&self, key: ConnKey, place: Address<'_>) -> Option<crate::fanout::Feed> {
         use crate::fanout::Feed;
+        let own = |user: &str| self.conn(key)?.who.as_ref().filter(|who| *who.user == *user);
         match place {
-            Address::Chat(_) => Some(Feed::CHAT),
-            Address::Inbox(_) => Some(Feed::INBOX),
+            Address::Chat(user) => own(user).map(|_| Feed::CHAT),
+            Address::Inbox(user) => own(user).map(|_| Feed::INBOX),
             Address::System => Some(Feed::SYSTEM),
             _ => None,
         }
@@ -106,7 +107,7 @@ impl<N: Notify> Core<N> {
         username: Option<&str>,
         tag: Option<Arc<str>>,
     ) -> Result<(), Refusal> {
-        if let Some(feed) = Self::own_feed(place) {
+        if let Some(feed) = self.own_feed(key, place) {
             if let Some(conn) = self.conn_mut(key) {
                 conn.deaf.remove(feed);
             }
@@ -137,14 +138,25 @@ impl<N: Notify> Core<N> {
         tag: Option<Arc<str>>,
     ) -> Result<(), Refusal> {
         let dialect = self.conn(key).map_or(Dialect::Tusk, |c| c.variant.dialect);
-        if let Some(feed) = Self::own_feed(place) {
+        if let Some(feed) = self.own_feed(key, place) {
             if let Some(conn) = self.conn_mut(key) {
                 conn.deaf.insert(feed);
             }
             self.tell(key, &Saying::Left(place), tag.as_deref());
             return Ok(());
         }
+        let followed = self.conn_mut(key).and_then(|conn| {
+            let (kind, id) = place.channel()?;
+            conn.rooms.iter_mut().find(|j| j.kind == kind && *j.name == *id && !j.leaving && j.followed)
+        });
+        if let Some(joined) = followed {
+            // The roster goes on watching.
+            joined.asked = false;
+            self.tell(key, &Saying::Left(place), tag.as_deref());
+            return Ok(());
+        }
         let left = match place.channel() {
+            Some((Kind::User, _)) | None => false,
             Some((kind, id)) => {
                 let left = self.leave(key, kind, id, username.map(Into::into), tag.clone());
                 if let Some(name) = left.clone().filter(|_| kind == Kind::Room) {
@@ -152,7 +164,6 @@ impl<N: Notify> Core<N> {
                 }
                 left.is_some()
             }
-            None => false,
         };
         match (left, dialect) {
             (true, _) => Ok(()),
@@ -221,7 +232,15 @@ impl<N: Notify> Core<N> {
     ) -> Result<(), Refusal> {
         let Some(conn) = self.conn(key) else { return Ok(()) };
         let channel = conn.member_of(place).map(|j| j.channel).ok_or(NOT_IN_CONVERSATION)?;
-        self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
+        let limited = self.shared.rules(conn.variant.dialect).window.limit != 0;
+        match self.channel_name(key, place).filter(|_| limited && !matches!(op, Op::Read { .. })) {
+            // A new text is heard like a message, and counts like one.
+            Some(name) => {
+                let send = Step::Send { name, op: Box::new(op), tag: tag.clone() };
+                self.plan(key, [Step::Grant { else_skip: 1, tag }, send]);
+            }
+            None => self.ask(key, channel.home as usize, Target::Known(channel), op, tag),
+        }
         Ok(())
     }
 

@@ -90,7 +90,9 @@ impl<N: Notify> Core<N> {
         let (target, op) = match dialect {
             Dialect::Sge => {
                 let own = conn.who.as_ref().map(|who| who.user.clone()).unwrap_or_default();
-                (self.channel_name(key, Address::Inbox(&own)), Op::SendFrom { to: to.into(), text, detail })
+                // A service speaks for others (ruling S10).
+                let from = speech.from.unwrap_or(&own);
+                (self.channel_name(key, Address::Inbox(from)), Op::SendFrom { to: to.into(), text, detail })
             }
             _ => (self.channel_name(key, Address::Chat(to)), Op::SendDirect { text, detail }),
         };
@@ -141,7 +143,10 @@ impl<N: Notify> Core<N> {
             return;
         }
         let realm = self.shared.rules(Dialect::Sge).realm;
-        self.become_user(key, Arc::new(Principal::named(name, realm)), true);
+        let principal = Arc::new(Principal::named(name, realm));
+        if self.hold(key, Dialect::Sge, &principal) {
+            self.become_user(key, principal, true);
+        }
     }
 }
 
@@ -170,7 +175,18 @@ fn detail_of(dialect: Dialect, speech: &Speech<'_>) -> Option<Box<Detail>> {
     let detail = || Detail {
         manner: speech.manner,
         verbatim: speech.verbatim.clone().map(|json| Verbatim { dialect, json }),
-        mentions: speech.mentions.iter().map(|m| Arc::from(*m)).collect(),
+        mentions: once_each(&speech.mentions),
     };
     (!plain).then(|| Box::new(detail()))
+}
+
+/// Whoever is named twice is told once.
+fn once_each(mentions: &[&str]) -> Vec<Arc<str>> {
+    let mut named: Vec<Arc<str>> = Vec::new();
+    for mention in mentions {
+        if !named.iter().any(|known| **known == **mention) {
+            named.push(Arc::from(*mention));
+        }
+    }
+    named
 }

@@ -7,11 +7,11 @@ use super::core::{Core, PersonaCall};
 use super::deliver::quietly;
 use crate::access::{Action, Verb};
 use crate::channel::too_many_rooms;
-use crate::conn::{Joining, Phase, Step, Wait};
+use crate::conn::{Joined, Joining, Phase, Step, Wait};
 use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::model::{
-    Address, ChannelName, Code, Command, ConnKey, Dialect, Event, Except, Follow, JoinManner, Kind, Op,
+    Address, ChannelName, Code, Command, ConnKey, Dialect, Follow, JoinManner, Kind, Op,
     Origin, Principal, Refusal, ReplyTo, Target, Wording,
 };
 
@@ -68,9 +68,9 @@ impl<N: Notify> Core<N> {
     fn take(&mut self, key: ConnKey, step: Step) {
         match step {
             Step::Join(joining) => self.begin_join(key, joining),
-            Step::Leave { kind, id } => {
-                self.leave(key, kind, &id, None, None);
-            }
+            Step::Unfollow { user } => self.unfollow(key, &user),
+            Step::Forsake { room } => self.forsake(key, &room),
+            Step::GiveBack => self.ask_inbox(key, Op::GiveBack),
             Step::Grant { else_skip, tag } => self.ask_grant(key, else_skip, tag),
             Step::Send { name, op, tag } => self.send_planned(key, name, *op, tag),
             Step::Gather(what) => self.begin_gathering(key, what),
@@ -78,6 +78,24 @@ impl<N: Notify> Core<N> {
                 self.tell(key, &Saying::NotificationsSubscribed { types: &types }, None);
             }
             Step::AskPersona { persona, room, text } => self.ask_persona(key, persona, room, text),
+        }
+    }
+
+    /// What rules or the room have closed to a user is no conversation of its any more.
+    fn forsake(&mut self, key: ConnKey, room: &Arc<str>) {
+        if let Some(name) = self.channel_name(key, Address::Conversation(room)) {
+            self.ask_named(key, name, Op::Forsake, None);
+        }
+        self.release(key, room.clone(), true);
+    }
+
+    fn unfollow(&mut self, key: ConnKey, user: &str) {
+        let Some(conn) = self.conn_mut(key) else { return };
+        let watched = conn.rooms.iter_mut().find(|j| j.kind == Kind::Presence && *j.name == *user && !j.leaving);
+        let Some(joined) = watched else { return };
+        joined.followed = false;
+        if !joined.asked {
+            self.leave(key, Kind::Presence, user, None, None);
         }
     }
 
@@ -97,6 +115,11 @@ impl<N: Notify> Core<N> {
     }
 
     fn ask_persona(&mut self, key: ConnKey, persona: Arc<str>, room: Arc<str>, text: Box<str>) {
+        // It speaks where its asker is heard.
+        if self.conn(key).is_none_or(|c| c.member_of(Address::Conversation(&room)).is_none()) {
+            let refusal = Refusal::new(Code::Forbidden, "Join the conversation to have a persona answer");
+            return self.refuse(key, About::Publish, &refusal, None);
+        }
         let Some(room) = self.channel_name(key, Address::Conversation(&room)) else { return };
         let Some(user) = self.conn(key).and_then(|c| c.who.as_ref()).map(|w| w.user.clone()) else { return };
         self.persona_calls.push(PersonaCall { key, room, persona, user, text });
@@ -140,6 +163,8 @@ impl<N: Notify> Core<N> {
                     if shared.access.admit(action, &asker).is_ok() {
                         let joining = quietly(Kind::Room, room, Wording::Conversation);
                         steps.push(Step::Join(Joining { manner: JoinManner::Standing, ..joining }));
+                    } else {
+                        steps.push(Step::Forsake { room });
                     }
                 }
             }
@@ -151,9 +176,12 @@ impl<N: Notify> Core<N> {
 
     /// Takes a place among its user's rooms first, where it has a user and there is a limit to keep.
     fn begin_join(&mut self, key: ConnKey, joining: Joining) {
-        let Some(conn) = self.conn(key) else { return };
-        let there = conn.rooms.iter().any(|j| j.kind == joining.kind && j.name == joining.id && !j.leaving);
-        if there {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn_mut(key) else { return };
+        let there = conn.rooms.iter_mut().find(|j| j.kind == joining.kind && j.name == joining.id && !j.leaving);
+        if let Some(joined) = there {
+            joined.asked |= joining.tell;
+            joined.followed |= !joining.tell && joining.kind == Kind::Presence;
             // A member that joins again is told again, and nobody else is.
             if joining.tell {
                 let saying = Saying::Joined(joining.wording.of(&joining.id));
@@ -164,7 +192,7 @@ impl<N: Notify> Core<N> {
         if conn.has_user() && joining.kind == Kind::Room {
             return self.claim(key, joining);
         }
-        let max = self.shared.rules(conn.variant.dialect).max_rooms_per_user;
+        let max = shared.rules(conn.variant.dialect).max_rooms_per_user;
         let full = max != 0 && conn.rooms.iter().filter(|j| !j.leaving).count() >= max;
         if full && joining.tell {
             let refusal = too_many_rooms(max);
@@ -206,30 +234,13 @@ impl<N: Notify> Core<N> {
         Some(name)
     }
 
-    /// The channel has let the connection out: from here on it hears nothing of it. How its client called it.
-    pub(super) fn forget_channel(&mut self, key: ConnKey, kind: Kind, id: &str) -> Option<Wording> {
+    /// The channel has let the connection out: from here on it hears nothing of it.
+    pub(super) fn forget_channel(&mut self, key: ConnKey, kind: Kind, id: &str) -> Option<Joined> {
         let conn = self.conn_mut(key)?;
         let at = conn.rooms.iter().position(|j| j.leaving && j.kind == kind && *j.name == *id)?;
         let left = conn.rooms.swap_remove(at);
         self.leave_locally(left.channel, left.place);
-        Some(left.wording)
-    }
-
-    /// Tells an event to the rooms a connection is in, and to its own user.
-    pub(super) fn tell_rooms(&mut self, key: ConnKey, event: &Event) {
-        let Some(conn) = self.conn(key) else { return };
-        let own = self.shared.rules(conn.variant.dialect).own_presence;
-        let user = conn.who.as_ref().map(|who| who.user.clone());
-        let except = user.filter(|_| !own).map_or(Except::Nobody, Except::User);
-        let rooms = conn.rooms.iter().filter(|j| j.kind == Kind::Room);
-        let channels: Vec<_> = rooms.map(|j| j.channel).collect();
-        for channel in channels {
-            let op = Op::Announce { event: event.clone(), except: except.clone() };
-            self.ask(key, channel.home as usize, Target::Known(channel), op, None);
-        }
-        if own {
-            self.ask_inbox(key, Op::Announce { event: event.clone(), except: Except::Nobody });
-        }
+        Some(left)
     }
 
     /// Asks the channel to let the connection in. `claimed`: a place among its user's rooms is taken for it.

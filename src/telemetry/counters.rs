@@ -87,6 +87,8 @@ counters! {
     write_calls: Counter = "write_calls_total", "System calls that wrote to sockets of connections.";
     events_encoded: Counter = "events_encoded_total", "Frames made: at most one per event and variant.";
     rooms: Gauge = "rooms", "Rooms whose home this shard is.";
+    realm_users: Gauge by Dialect = "realm_users_online", "Users online in the realm of the dialect, whose home this shard is.";
+    realm_rooms: Gauge by Dialect = "realm_rooms", "Rooms in the realm of the dialect, whose home this shard is.";
     users_online: Gauge = "users_online", "Users with a connection, whose home this shard is.";
     channels: Gauge by Dialect = "channels", "Channels with a connection of the dialect, whose home this shard is.";
     users: Gauge by Dialect = "users", "Users with a connection of the dialect, whose home this shard is.";
@@ -166,6 +168,16 @@ impl Registry {
     /// Rooms on all shards (TUS-65 `total_rooms`).
     pub fn rooms(&self) -> u64 {
         self.sum(|c| c.rooms.get())
+    }
+
+    /// Users online in the realm of a dialect.
+    pub fn realm_users(&self, dialect: Dialect) -> u64 {
+        self.sum(|c| c.realm_users.of(dialect).get())
+    }
+
+    /// Rooms in the realm of a dialect.
+    pub fn realm_rooms(&self, dialect: Dialect) -> u64 {
+        self.sum(|c| c.realm_rooms.of(dialect).get())
     }
 
     /// Users with at least one connection (TUS-65 `online_users`).

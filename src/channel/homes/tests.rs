@@ -53,7 +53,8 @@ impl Outlet for Heard {
         assert_eq!((realm, tenant.map(|t| &**t)), (REALM, Some("default")));
         self.realm.push((about.cloned(), event.clone()));
     }
-    fn errand(&mut self, shard: u16, command: Command) {
+    fn errand(&mut self, of: ReplyTo, command: Command) {
+        let shard = of.shard();
         self.errands.push((shard, command));
     }
     fn follow(&mut self, _: ChannelId, interest: &Interest, user: &Arc<str>, on: bool) {
@@ -137,7 +138,7 @@ fn apply(homes: &mut Homes, now_ms: u64, target: Target, origin: Origin, op: Op)
 /// The end of a turn.
 fn settle(homes: &mut Homes) -> Heard {
     let (mut heard, online) = (Heard::default(), homes.users_online());
-    homes.settle(|| online, &mut heard);
+    homes.settle(|_| online, &mut heard);
     heard
 }
 
@@ -149,7 +150,7 @@ fn act(homes: &mut Homes, target: Target, origin: Origin, op: Op) -> Heard {
 fn act_at(homes: &mut Homes, now_ms: u64, target: Target, origin: Origin, op: Op) -> Heard {
     let mut heard = apply(homes, now_ms, target, origin, op);
     let online = homes.users_online();
-    homes.settle(|| online, &mut heard);
+    homes.settle(|_| online, &mut heard);
     heard
 }
 

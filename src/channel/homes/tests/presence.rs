@@ -117,24 +117,37 @@ fn beyond_the_limit_presence_is_told_to_rooms_and_not_to_the_realm() {
     for (n, user) in (0..).zip(["a", "b"]) {
         assert_eq!(statuses(&attach(&mut homes, user, n)), [Status::Online]);
     }
+    let claim = |room: &str| Op::Claim { room: room.into(), manner: JoinManner::Open };
+    set(&mut homes, "a", claim("r"));
+    set(&mut homes, "a", claim("s"));
     // The limit holds for what is told at the end of a turn, so for the third one's coming too.
-    for heard in [
-        attach(&mut homes, "c", 2),
-        act(&mut homes, named(Kind::User, "a"), me("a", 0), showing(Status::Busy)),
-    ] {
-        assert!(heard.realm.is_empty());
-        let tells = |(_, r): &&(ReplyTo, Reply)| matches!(r, Reply::TellRooms { .. });
-        assert!(heard.replies.iter().any(|r| tells(&r)), "{heard:?}");
-    }
+    let came = attach(&mut homes, "c", 2);
+    assert!(came.realm.is_empty() && came.errands.is_empty(), "it is in no room yet: {came:?}");
     set(&mut homes, "a", showing(Status::Away));
     let heard = settle(&mut homes);
-    let [(to, Reply::TellRooms { event }), (_, Reply::TellRooms { event: changed })] = &heard.replies[..]
-    else {
-        panic!("{heard:?}")
-    };
-    assert_eq!(*to, ReplyTo::Connection(key(0)));
-    assert!(matches!(&**event, Event::Presence { presence, .. } if presence.status == Status::Away));
-    assert!(matches!(**changed, Event::StatusChanged { status: Status::Away, .. }));
+    let told: Vec<_> = heard.errands.iter().map(|(_, c)| (c.target.clone(), c.op.clone())).collect();
+    assert!(heard.realm.is_empty() && told.len() == 4, "{heard:?}");
+    for (n, (target, op)) in told.iter().enumerate() {
+        assert_eq!(*target, named(Kind::Room, ["r", "s"][n % 2]));
+        let Op::Announce { event, .. } = op else { panic!("{op:?}") };
+        assert_eq!(matches!(event, Event::StatusChanged { status: Status::Away, .. }), n >= 2, "{event:?}");
+    }
+    let went = detach(&mut homes, "a", 0);
+    let rooms: Vec<_> = went.errands.iter().map(|(_, c)| c.target.clone()).collect();
+    assert_eq!(rooms, [named(Kind::Room, "r"), named(Kind::Room, "s")], "those it was in hear that it went");
+}
+
+#[test]
+fn where_nobody_is_told_rooms_are_not_either() {
+    let mut homes = homes(|realm| {
+        realm.presence_broadcast_limit = 1;
+        realm.presence_broadcast = false;
+    });
+    attach(&mut homes, "a", 0);
+    attach(&mut homes, "b", 1);
+    set(&mut homes, "a", Op::Claim { room: "r".into(), manner: JoinManner::Open });
+    set(&mut homes, "a", showing(Status::Away));
+    assert!(settle(&mut homes).errands.is_empty());
 }
 
 fn watch(homes: &mut Homes, user: &str, n: u32) {
