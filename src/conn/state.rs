@@ -19,7 +19,6 @@ use crate::net::Place;
 #[derive(Debug)]
 pub struct Joined {
     pub channel: ChannelId,
-    pub kind: Kind,
     pub name: Arc<str>,
     /// How the client calls it.
     pub wording: Wording,
@@ -31,6 +30,12 @@ pub struct Joined {
     pub followed: bool,
     /// It has asked to leave. Until its home answers, it hears what was said before.
     pub leaving: bool,
+}
+
+impl Joined {
+    pub fn kind(&self) -> Kind {
+        self.wording.kind()
+    }
 }
 
 /// Where a connection is on its way from open to gone.
@@ -55,6 +60,8 @@ pub struct Peer {
     pub place: Option<Place>,
     /// The same among those of its user and of its tenant.
     pub holdings: Vec<Holding<Holder>>,
+    /// The sliding window of one who has no user to share it with.
+    pub window: SlidingWindow,
 }
 
 /// One connection of the slab.
@@ -99,8 +106,6 @@ pub struct Conn {
     pub administers: bool,
     /// What of its user's channel it chose not to hear.
     pub deaf: Feed,
-    /// The sliding window of one who has no user to share it with.
-    pub own_window: Option<Box<SlidingWindow>>,
     pub messages: FixedWindow,
     pub pings: FixedWindow,
     pub pace: Pace,
@@ -135,7 +140,6 @@ impl Conn {
             ungreeted: false,
             administers: false,
             deaf: Feed::ALWAYS,
-            own_window: None,
             messages: FixedWindow::default(),
             pings: FixedWindow::default(),
             pace: Pace::default(),
@@ -162,12 +166,12 @@ impl Conn {
     /// The membership of that channel.
     pub fn member_of(&self, place: Address<'_>) -> Option<&Joined> {
         let (kind, id) = place.channel()?;
-        self.rooms.iter().find(|j| j.kind == kind && *j.name == *id && !j.leaving)
+        self.rooms.iter().find(|j| j.kind() == kind && *j.name == *id && !j.leaving)
     }
 
     /// The names of the rooms it is in to stay.
     pub fn room_names(&self) -> Vec<Arc<str>> {
-        let rooms = self.rooms.iter().filter(|j| j.kind == Kind::Room && !j.leaving);
+        let rooms = self.rooms.iter().filter(|j| j.kind() == Kind::Room && !j.leaving);
         rooms.map(|j| j.name.clone()).collect()
     }
 

@@ -66,6 +66,15 @@ pub enum Wording {
 }
 
 impl Wording {
+    /// The kind of the channels that are called so.
+    pub const fn kind(self) -> Kind {
+        match self.of("").channel() {
+            Some((kind, _)) => kind,
+            // Nobody is a member of these.
+            None => Kind::Topic,
+        }
+    }
+
     /// The address of that id.
     pub const fn of(self, id: &str) -> Address<'_> {
         match self {

@@ -131,7 +131,7 @@ impl<N: Notify> Core<N> {
             .filter_map(|joined| {
                 let action = Action::On(Verb::Subscribe, joined.wording.of(&joined.name));
                 let refusal = shared.access.admit(action, &asker).err()?;
-                Some((joined.kind, joined.name.clone(), refusal))
+                Some((joined.kind(), joined.name.clone(), refusal))
             })
             .collect();
         for (kind, room, refusal) in closed {
@@ -145,7 +145,7 @@ impl<N: Notify> Core<N> {
     /// The rooms it stays in hear that one user left and another came; a guest was never told of.
     fn tell_change_of_name(&mut self, key: ConnKey, before: Option<&Principal>) {
         let joined = self.conn(key).map_or_else(Vec::new, |c| {
-            let rooms = c.rooms.iter().filter(|j| j.kind == Kind::Room && !j.leaving);
+            let rooms = c.rooms.iter().filter(|j| j.kind() == Kind::Room && !j.leaving);
             rooms.map(|j| j.channel).collect()
         });
         for channel in joined {

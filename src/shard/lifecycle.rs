@@ -143,7 +143,7 @@ impl<N: Notify> Core<N> {
         let variant = conn.variant;
         let rooms = std::mem::take(&mut conn.rooms);
         conn.agenda = None;
-        let held = rooms.iter().filter(|r| r.kind == Kind::Room && !r.leaving);
+        let held = rooms.iter().filter(|r| r.kind() == Kind::Room && !r.leaving);
         let names = held.map(|r| r.name.clone()).collect();
         for room in rooms {
             self.leave_locally(room.channel, room.place);

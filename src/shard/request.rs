@@ -147,7 +147,7 @@ impl<N: Notify> Core<N> {
         }
         let followed = self.conn_mut(key).and_then(|conn| {
             let (kind, id) = place.channel()?;
-            conn.rooms.iter_mut().find(|j| j.kind == kind && *j.name == *id && !j.leaving && j.followed)
+            conn.rooms.iter_mut().find(|j| j.kind() == kind && *j.name == *id && !j.leaving && j.followed)
         });
         if let Some(joined) = followed {
             // The roster goes on watching.

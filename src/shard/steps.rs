@@ -91,7 +91,7 @@ impl<N: Notify> Core<N> {
 
     fn unfollow(&mut self, key: ConnKey, user: &str) {
         let Some(conn) = self.conn_mut(key) else { return };
-        let watched = conn.rooms.iter_mut().find(|j| j.kind == Kind::Presence && *j.name == *user && !j.leaving);
+        let watched = conn.rooms.iter_mut().find(|j| j.kind() == Kind::Presence && *j.name == *user && !j.leaving);
         let Some(joined) = watched else { return };
         joined.followed = false;
         if !joined.asked {
@@ -102,7 +102,7 @@ impl<N: Notify> Core<N> {
     fn send_planned(&mut self, key: ConnKey, name: ChannelName, mut op: Op, tag: Option<Arc<str>>) {
         let member = self
             .conn(key)
-            .and_then(|c| c.rooms.iter().find(|j| j.kind == name.kind && j.name == name.id && !j.leaving));
+            .and_then(|c| c.rooms.iter().find(|j| j.kind() == name.kind && j.name == name.id && !j.leaving));
         match member.map(|j| j.channel) {
             Some(channel) => {
                 if let Op::Publish { member, .. } = &mut op {
@@ -135,8 +135,7 @@ impl<N: Notify> Core<N> {
             conn.wait = Some(Box::new(Wait::Grant { else_skip, tag }));
             return self.ask_inbox(key, Op::Grant { limit: window.limit, window_ms: window.length });
         }
-        let own = conn.own_window.get_or_insert_default();
-        if !own.try_take(window.limit, window.length, now) {
+        if !conn.peer.window.try_take(window.limit, window.length, now) {
             if let Some(agenda) = &mut conn.agenda {
                 let steps = else_skip.min(agenda.len());
                 agenda.drain(..steps);
@@ -178,7 +177,7 @@ impl<N: Notify> Core<N> {
     fn begin_join(&mut self, key: ConnKey, joining: Joining) {
         let shared = self.shared.clone();
         let Some(conn) = self.conn_mut(key) else { return };
-        let there = conn.rooms.iter_mut().find(|j| j.kind == joining.kind && j.name == joining.id && !j.leaving);
+        let there = conn.rooms.iter_mut().find(|j| j.kind() == joining.kind && j.name == joining.id && !j.leaving);
         if let Some(joined) = there {
             joined.asked |= joining.tell;
             joined.followed |= !joining.tell && joining.kind == Kind::Presence;
@@ -226,7 +225,7 @@ impl<N: Notify> Core<N> {
     ) -> Option<Arc<str>> {
         let conn = self.conn_mut(key)?;
         let variant = conn.variant;
-        let joined = conn.rooms.iter_mut().find(|j| j.kind == kind && *j.name == *id && !j.leaving)?;
+        let joined = conn.rooms.iter_mut().find(|j| j.kind() == kind && *j.name == *id && !j.leaving)?;
         joined.leaving = true;
         let (channel, name) = (joined.channel, joined.name.clone());
         let op = Op::Leave { variant, quiet: false, username };
@@ -237,7 +236,7 @@ impl<N: Notify> Core<N> {
     /// The channel has let the connection out: from here on it hears nothing of it.
     pub(super) fn forget_channel(&mut self, key: ConnKey, kind: Kind, id: &str) -> Option<Joined> {
         let conn = self.conn_mut(key)?;
-        let at = conn.rooms.iter().position(|j| j.leaving && j.kind == kind && *j.name == *id)?;
+        let at = conn.rooms.iter().position(|j| j.leaving && j.kind() == kind && *j.name == *id)?;
         let left = conn.rooms.swap_remove(at);
         self.leave_locally(left.channel, left.place);
         Some(left)

@@ -82,6 +82,7 @@ fn limits() -> HomeLimits {
         max_rooms_per_user: 2,
         queue: 2,
         presence_broadcast_limit: 2,
+        presence_broadcast: true,
         message_cache: 2,
         contacts: 2,
         ..RealmLimits::default()

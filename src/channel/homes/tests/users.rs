@@ -176,7 +176,8 @@ fn notifications_wait_the_most_urgent_first_and_no_longer_than_they_may() {
         assert!(!notify(&mut homes, 1000 + n as u64, n, priority));
     }
     assert_eq!(homes.held(), 4);
-    let op = Op::Attach { variant: VARIANT, rooms: vec![] };
+    let variant = Variant { dialect: Dialect::Nexus, deflate: false };
+    let op = Op::Attach { variant, rooms: vec![] };
     let came = act_at(&mut homes, 2001, named(Kind::User, "u"), me("u", 0), op);
     assert_eq!(notified(&came), ["2", "3"], "those of a whole second ago are gone");
     assert_eq!(homes.held(), 0);
