@@ -28,16 +28,26 @@ impl<N: Notify> Core<N> {
                 return self.tell(key, &Saying::AuthFailed, tag.as_deref());
             }
         };
-        if dialect != Dialect::Tusk {
-            let Some(holdings) = shared.hold(dialect, &principal) else {
-                return self.close(key, CloseReason::TooManyConnections);
-            };
-            if let Some(conn) = self.conn_mut(key) {
-                conn.peer.holdings = holdings;
-            }
+        if !self.takes_places(key, &principal) {
+            return self.close(key, CloseReason::TooManyConnections);
         }
         self.tell(key, &Saying::AuthSuccess(&principal), tag.as_deref());
         self.become_user(key, principal, false);
+    }
+
+    /// Takes the places that a connection of that user needs, and gives back those of whom it spoke for before;
+    /// of the same user it has them already. `false`: the user has as many as it may.
+    pub(super) fn takes_places(&mut self, key: ConnKey, principal: &Principal) -> bool {
+        let shared = self.shared.clone();
+        let Some(conn) = self.conn_mut(key) else { return false };
+        let same = |who: &Principal| {
+            who.channel() == principal.channel() && who.is_service() == principal.is_service()
+        };
+        if conn.who.as_deref().is_some_and(same) {
+            return true;
+        }
+        let holdings = shared.hold(conn.variant.dialect, principal);
+        holdings.map(|holdings| conn.peer.holdings = holdings).is_some()
     }
 
     /// The first words of a dialect that welcomes at once.

@@ -10,7 +10,7 @@ use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{Order, Speech};
 use crate::lane::Notify;
 use crate::model::{
-    Address, ChannelName, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind, Manner, Op,
+    Address, ChannelName, CloseReason, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind, Manner, Op,
     Principal, Refusal, Target, Verbatim,
 };
 
@@ -127,8 +127,11 @@ impl<N: Notify> Core<N> {
         if name.is_empty() || name.len() > crate::dialect::MAX_NAME_BYTES || taken {
             return;
         }
-        let realm = self.shared.rules(Dialect::Sge).realm;
-        self.become_user(key, Arc::new(Principal::named(name, realm)), true);
+        let who = Arc::new(Principal::named(name, self.shared.rules(Dialect::Sge).realm));
+        match self.takes_places(key, &who) {
+            true => self.become_user(key, who, true),
+            false => self.close(key, CloseReason::TooManyConnections),
+        }
     }
 }
 
