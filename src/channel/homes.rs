@@ -12,7 +12,7 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Echo, Event, Except, Kind, MessageId, Op,
     Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
@@ -182,7 +182,8 @@ impl Homes {
             }
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
-                (None, Kind::Room, Op::Join { .. }) => {
+                // One who is to hear itself is heard by somebody: the room is over again when it has spoken (G7, SGE-23).
+                (None, Kind::Room, Op::Join { .. } | Op::Publish { echo: Echo::Always, .. }) => {
                     Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name)))))
                 }
                 (None, Kind::Topic | Kind::Presence, Op::Join { .. }) => {
