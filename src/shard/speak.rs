@@ -10,8 +10,8 @@ use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{Order, Speech};
 use crate::lane::Notify;
 use crate::model::{
-    Address, ChannelName, CloseReason, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind, Manner, Op,
-    Principal, Refusal, Target, Verbatim,
+    Address, ChannelName, CloseReason, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind,
+    Manner, Op, Principal, Refusal, Target, Verbatim,
 };
 
 const NOT_A_MEMBER: Refusal = Refusal::new(Code::Forbidden, "Not a member of this room");
