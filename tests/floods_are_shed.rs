@@ -277,11 +277,11 @@ async fn presence_flips_are_told_no_oftener_than_turns_and_end_with_the_last() {
     // All at once, so that many share a turn.
     let frames = (0..FLIPS).flat_map(|n| support::masked(0x81, flip(n).to_string().as_bytes()));
     ann.write(&frames.collect::<Vec<_>>()).await;
-    let mut told = 0;
+    let (last, mut told) = ((FLIPS - 1).to_string(), 0);
     loop {
         let update = bob.expect(json!({ "event_type": "presence.update" })).await;
         told += 1;
-        if update["status_message"] == (FLIPS - 1).to_string() {
+        if update["status_message"] == last.as_str() {
             break;
         }
     }
