@@ -157,3 +157,15 @@ async fn without_a_common_realm_rooms_of_one_name_are_as_many_as_dialects() {
         member.expect_nothing().await;
     }
 }
+
+#[tokio::test]
+async fn who_speaks_where_nobody_is_hears_itself_and_leaves_no_room_behind() {
+    let server = TestServer::start("");
+    for tongue in [Sge, Gator] {
+        let mut ann = server.speaker(tongue, "ann").await;
+        ann.say("empty", "anybody?").await;
+        ann.next_is(tongue.said("ann", "empty", "anybody?")).await;
+        ann.expect_nothing().await;
+        assert_eq!(server.metric("lanecast_rooms").await, 0.0);
+    }
+}

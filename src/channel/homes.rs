@@ -12,15 +12,15 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Event, Except, Kind, MessageId, Op, Origin,
-    Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
+    Cause, ChannelId, ChannelName, Code, Command, Dialect, Echo, Event, Except, Kind, MessageId, Op,
+    Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
 /// Users that one listing names; it says how many there are.
 const LISTED_MAX: usize = 1000;
 
 /// Between two walks over all users for what has waited too long.
-const SWEEP_EVERY_MS: u64 = 60_000;
+const SWEEP_EVERY_MS: u64 = 10_000;
 
 /// The channels of one home shard.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Homes {
     /// Changes of presence that users have made.
     presence_updates: u64,
     /// When what had waited too long was last thrown away.
-    swept_ms: u64,
+    swept_ms: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl Homes {
             went: 0,
             timers: BinaryHeap::new(),
             presence_updates: 0,
-            swept_ms: 0,
+            swept_ms: None,
         }
     }
 
@@ -207,7 +207,8 @@ impl Homes {
             }
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
-                (None, Kind::Room, Op::Join { .. }) => {
+                // One who is to hear itself is heard by somebody: the room is over again when it has spoken (G7, SGE-23).
+                (None, Kind::Room, Op::Join { .. } | Op::Publish { echo: Echo::Always, .. }) => {
                     Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name)))))
                 }
                 (None, Kind::Topic | Kind::Presence, Op::Join { .. }) => {
@@ -291,10 +292,10 @@ impl Homes {
     /// may come for it ever.
     fn sweep(&mut self, now: Now) {
         let full = self.limits.queue_total != 0 && self.held >= self.limits.queue_total;
-        if !full || now.mono_ms < self.swept_ms + SWEEP_EVERY_MS {
+        if !full || self.swept_ms.is_some_and(|at| now.mono_ms < at + SWEEP_EVERY_MS) {
             return;
         }
-        self.swept_ms = now.mono_ms;
+        self.swept_ms = Some(now.mono_ms);
         for index in 0..self.slots.len() as u32 {
             let Some(realm) = self.user(index).map(|user| user.name.realm) else { continue };
             let limits = self.realm(realm);
@@ -762,8 +763,11 @@ fn keeps_mail(op: &Op) -> bool {
     matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
 }
 
-/// Verbs that bring a user into being.
+/// Verbs that bring a user into being. Being mentioned does not: names that nobody bears cost nothing.
 fn makes_a_user(op: &Op) -> bool {
+    if let Op::Notify { notification } = op {
+        return notification.about.is_none();
+    }
     matches!(
         op,
         Op::Attach { .. }
@@ -773,7 +777,6 @@ fn makes_a_user(op: &Op) -> bool {
             | Op::SendFrom { .. }
             | Op::Receive { .. }
             | Op::Keep { .. }
-            | Op::Notify { .. }
             | Op::SetPresence { .. }
             | Op::RosterUpdate { .. }
     )

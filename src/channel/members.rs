@@ -25,8 +25,8 @@ struct Member {
 }
 
 impl Members {
-    /// A device came. `stands`: the user is one of the conversation from now on.
-    pub fn came(&mut self, user: Arc<str>, stands: bool) {
+    /// A device came. `stands`: the user is one of the conversation from now on. Whether it is the user's first.
+    pub fn came(&mut self, user: Arc<str>, stands: bool) -> bool {
         let member = self.users.entry(user).or_default();
         if member.devices == 0 {
             self.present += 1;
@@ -34,16 +34,17 @@ impl Members {
         }
         member.devices += 1;
         member.stands |= stands;
+        member.devices == 1
     }
 
-    /// A device went. `quiet`: it only ended, and its user did not leave. Whether the user is still one of the
-    /// conversation.
+    /// A device went. `quiet`: it only ended, and its user did not leave. Whether the user is still here, or one
+    /// of the conversation.
     pub fn went(&mut self, user: &str, quiet: bool) -> bool {
         let Some(member) = self.users.get_mut(user).filter(|m| m.devices > 0) else { return false };
         member.devices -= 1;
         if member.devices > 0 {
             // Where another device still is, the user is.
-            return member.stands;
+            return true;
         }
         self.present -= 1;
         let stands = member.stands && quiet && self.absent < ABSENT_MAX;
@@ -112,7 +113,7 @@ mod tests {
             let mut members = Members::default();
             for (what, user, flag) in steps {
                 match what {
-                    0 | 1 => members.came(user.as_str().into(), flag),
+                    0 | 1 => { members.came(user.as_str().into(), flag); }
                     2 => { members.went(&user, flag); }
                     _ => members.forsake(&user),
                 }

@@ -113,14 +113,13 @@ impl Room {
         if let Err(refusal) = self.admit(origin.principal.as_deref(), password, cap) {
             return ask.answer(outlet, Reply::Denied(refusal));
         }
-        if manner == JoinManner::Open {
+        let stands = manner == JoinManner::Standing;
+        let first = named(origin).is_none_or(|user| self.members.came(user, stands));
+        if manner == JoinManner::Open && first {
             let (room, user, at_ms) = (self.name.id.clone(), origin.user.clone(), ask.now.unix_ms);
             self.announce(ask, &Event::Joined { room, user, username, at_ms }, outlet);
         }
         self.interest.add(origin.reply_to.shard(), variant);
-        if let Some(user) = named(origin) {
-            self.members.came(user, manner == JoinManner::Standing);
-        }
         ask.answer(outlet, Reply::Joined { channel: ask.id, kind: Kind::Room, id: self.name.id.clone() });
     }
 

@@ -29,23 +29,26 @@ impl<N: Notify> Core<N> {
                 return self.tell(key, &Saying::AuthFailed, tag.as_deref());
             }
         };
-        if dialect != Dialect::Tusk && !self.hold(key, dialect, &principal) {
-            return;
+        if !self.takes_places(key, &principal) {
+            return self.close(key, CloseReason::TooManyConnections);
         }
         self.tell(key, &Saying::AuthSuccess(&principal), tag.as_deref());
         self.become_user(key, principal, false);
     }
 
-    /// Takes the places its new user needs, for those of the one before; without them the connection ends.
-    pub(super) fn hold(&mut self, key: ConnKey, dialect: Dialect, principal: &Principal) -> bool {
+    /// Takes the places that a connection of that user needs, and gives back those of whom it spoke for before;
+    /// of the same user it has them already. `false`: the user has as many as it may.
+    pub(super) fn takes_places(&mut self, key: ConnKey, principal: &Principal) -> bool {
         let shared = self.shared.clone();
         let Some(conn) = self.conn_mut(key) else { return false };
-        conn.peer.holdings.clear();
-        match shared.hold(dialect, principal) {
-            Some(holdings) => conn.peer.holdings = holdings,
-            None => self.close(key, CloseReason::TooManyConnections),
+        let same = |who: &Principal| {
+            who.channel() == principal.channel() && who.is_service() == principal.is_service()
+        };
+        if conn.who.as_deref().is_some_and(same) {
+            return true;
         }
-        self.conn(key).is_some_and(crate::conn::Conn::is_open)
+        let holdings = shared.hold(conn.variant.dialect, principal);
+        holdings.map(|holdings| conn.peer.holdings = holdings).is_some()
     }
 
     /// The first words of a dialect that welcomes at once.

@@ -217,7 +217,8 @@ impl<N: Notify> Core<N> {
     ) -> Result<(), Refusal> {
         let shared = self.shared.clone();
         self.take_the_name(key, request);
-        let Some(conn) = self.conn(key) else { return Ok(()) };
+        // The one who is named may have too many connections.
+        let Some(conn) = self.conn(key).filter(|c| c.is_open()) else { return Ok(()) };
         match request {
             Request::Administer(order) if !conn.administers => {
                 return Err(dialect::unknown_type(order.kind()));

@@ -10,8 +10,8 @@ use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{Order, Speech};
 use crate::lane::Notify;
 use crate::model::{
-    Address, ChannelName, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind, Manner, Op,
-    Principal, Refusal, Target, Verbatim,
+    Address, ChannelName, CloseReason, Code, ConnKey, Detail, Dialect, Echo, Event, Except, JoinManner, Kind,
+    Manner, Op, Principal, Refusal, Target, Verbatim,
 };
 
 const NOT_A_MEMBER: Refusal = Refusal::new(Code::Forbidden, "Not a member of this room");
@@ -142,10 +142,10 @@ impl<N: Notify> Core<N> {
         if name.is_empty() || name.len() > crate::dialect::MAX_NAME_BYTES || taken {
             return;
         }
-        let realm = self.shared.rules(Dialect::Sge).realm;
-        let principal = Arc::new(Principal::named(name, realm));
-        if self.hold(key, Dialect::Sge, &principal) {
-            self.become_user(key, principal, true);
+        let who = Arc::new(Principal::named(name, self.shared.rules(Dialect::Sge).realm));
+        match self.takes_places(key, &who) {
+            true => self.become_user(key, who, true),
+            false => self.close(key, CloseReason::TooManyConnections),
         }
     }
 }

@@ -97,6 +97,7 @@ impl Plan {
         let rules = |dialect| Rules {
             dialect,
             realm: REALM,
+            shared: true,
             require_auth: false,
             messages: Budget::default(),
             pings: Budget::default(),

@@ -65,13 +65,6 @@ impl Client {
         assert_eq!(self.recv().await["type"], "pong");
     }
 
-    /// Which shard the connection lives on, from the `welcome`.
-    pub async fn shard(&mut self) -> u64 {
-        let welcome = self.expect("welcome").await;
-        let id = welcome["connectionId"].as_str().expect("a text");
-        u64::from_str_radix(id, 16).expect("hexadecimal") >> 48
-    }
-
     pub async fn auth(&mut self, user: &str) {
         self.send(json!({ "type": "auth", "token": token(user, 3600) })).await;
         assert_eq!(self.expect("auth_success").await["user"]["id"], user);

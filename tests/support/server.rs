@@ -37,13 +37,17 @@ impl TestServer {
         Client::connect(self.address).await
     }
 
-    /// A client whose connection lives on that shard: the kernel deals them out, so this asks until it does.
-    /// Needs `welcome`.
+    /// A client whose connection lives on that shard: the kernel deals them out, so this connects until one does.
+    /// Needs `welcome`, and that nobody else connects meanwhile.
     pub async fn client_on(&self, shard: u64) -> Client {
+        let label = format!("shard=\"{shard}\"");
+        let accepted = || self.sample("lanecast_connections_accepted_total", &label);
         soon("a connection on the shard", async {
             loop {
+                let before = accepted().await;
                 let mut client = self.client().await;
-                if client.shard().await == shard {
+                client.expect("welcome").await;
+                if accepted().await > before {
                     return client;
                 }
             }
