@@ -5,11 +5,9 @@ mod support;
 use serde_json::json;
 use support::TestServer;
 
-const SETTINGS: &str = "[tusk]\nwelcome = true";
-
 #[tokio::test]
 async fn two_shards_converse_both_ways_and_in_order() {
-    let server = TestServer::start(SETTINGS);
+    let server = TestServer::start_sharded("");
     let (mut anna, mut ben) = (server.client_on(0).await, server.client_on(1).await);
     for client in [&mut anna, &mut ben] {
         client.join("hall").await;
@@ -43,7 +41,7 @@ async fn two_shards_converse_both_ways_and_in_order() {
 
 #[tokio::test]
 async fn everyone_in_the_room_hears_a_message_once_and_nobody_outside_does() {
-    let server = TestServer::start(SETTINGS);
+    let server = TestServer::start_sharded("");
     let mut members = Vec::new();
     for shard in [0, 1, 0, 1, 0, 1] {
         members.push(server.client_on(shard).await);
@@ -63,7 +61,7 @@ async fn everyone_in_the_room_hears_a_message_once_and_nobody_outside_does() {
 
 #[tokio::test]
 async fn a_private_message_reaches_every_device_on_every_shard() {
-    let server = TestServer::start("[tusk]\nwelcome = true\npresence_broadcast = false");
+    let server = TestServer::start_sharded("[tusk]\npresence_broadcast = false");
     let mut devices = Vec::new();
     for shard in [0, 1, 1] {
         let mut device = server.client_on(shard).await;
@@ -89,7 +87,7 @@ async fn a_private_message_reaches_every_device_on_every_shard() {
 
 #[tokio::test]
 async fn who_leaves_hears_no_more_whatever_its_shard() {
-    let server = TestServer::start(SETTINGS);
+    let server = TestServer::start_sharded("");
     let (mut stays, mut leaves) = (server.client_on(0).await, server.client_on(1).await);
     for client in [&mut stays, &mut leaves] {
         client.join("hall").await;

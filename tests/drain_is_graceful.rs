@@ -10,7 +10,7 @@ const FAREWELL: (u16, &str) = (1012, "server restarts: reconnect");
 
 #[tokio::test]
 async fn everybody_is_closed_and_every_shard_ends() {
-    let server = TestServer::start("[tusk]\nwelcome = true");
+    let server = TestServer::start_sharded("");
     let mut clients = vec![server.client_on(0).await, server.client_on(1).await];
     for _ in 0..20 {
         clients.push(server.client().await);

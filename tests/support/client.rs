@@ -65,11 +65,10 @@ impl Client {
         assert_eq!(self.recv().await["type"], "pong");
     }
 
-    /// Which shard the connection lives on, from the `welcome`.
+    /// Which shard the connection lives on.
     pub async fn shard(&mut self) -> u64 {
-        let welcome = self.expect("welcome").await;
-        let id = welcome["connectionId"].as_str().expect("a text");
-        u64::from_str_radix(id, 16).expect("hexadecimal") >> 48
+        self.send(json!({ "type": "which_shard" })).await;
+        self.expect("shard").await["shard"].as_u64().expect("a number")
     }
 
     pub async fn auth(&mut self, user: &str) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lanecast::config::Config;
+use lanecast::extension::{Effect, Peer};
 use lanecast::server::{Running, Server};
 use serde_json::{Value, json};
 use toml::Table;
@@ -22,8 +23,19 @@ pub struct TestServer {
 impl TestServer {
     /// Starts with these settings; what they leave out is two shards, any port and no limit on messages.
     pub fn start(settings: &str) -> Self {
-        let config = Config::from_toml(&with_defaults(settings)).expect("a valid configuration");
-        let running = Server::new(config).start().expect("starts");
+        Self::of(Server::new(configured(settings)))
+    }
+
+    /// The same, and clients may ask on which shard they are.
+    pub fn start_sharded(settings: &str) -> Self {
+        let shard = |peer: &Peer<'_>, _: &Value| {
+            vec![Effect::Reply(json!({ "type": "shard", "shard": peer.connection.shard }))]
+        };
+        Self::of(Server::new(configured(settings)).handler("which_shard", shard))
+    }
+
+    fn of(server: Server) -> Self {
+        let running = server.start().expect("starts");
         let address = running.addresses()[0];
         Self { running: Some(running), address }
     }
@@ -38,7 +50,7 @@ impl TestServer {
     }
 
     /// A client whose connection lives on that shard: the kernel deals them out, so this asks until it does.
-    /// Needs `welcome`.
+    /// Needs [`TestServer::start_sharded`].
     pub async fn client_on(&self, shard: u64) -> Client {
         soon("a connection on the shard", async {
             loop {
@@ -116,6 +128,10 @@ impl TestServer {
         let joined = tokio::task::spawn_blocking(|| running.join());
         soon("the end of every shard", joined).await.expect("no panic").expect("no shard failed");
     }
+}
+
+fn configured(settings: &str) -> Config {
+    Config::from_toml(&with_defaults(settings)).expect("a valid configuration")
 }
 
 fn with_defaults(settings: &str) -> String {
