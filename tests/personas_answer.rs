@@ -20,7 +20,7 @@ struct Stub {
     asked: Arc<AtomicU32>,
     /// As long as it has no permit, no answer is given.
     leave: Arc<Semaphore>,
-    bodies: mpsc::UnboundedReceiver<(String, Value)>,
+    bodies: mpsc::Receiver<(String, Value)>,
 }
 
 impl Stub {
@@ -28,7 +28,7 @@ impl Stub {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (status, asked) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicU32::new(0)));
-        let (told, bodies) = mpsc::unbounded_channel();
+        let (told, bodies) = mpsc::channel(1024);
         let (shown, counted) = (status.clone(), asked.clone());
         let leave = Arc::new(Semaphore::new(1));
         let gate = leave.clone();
@@ -54,7 +54,7 @@ async fn answer(
     status: Arc<AtomicU16>,
     asked: Arc<AtomicU32>,
     leave: Arc<Semaphore>,
-    told: mpsc::UnboundedSender<(String, Value)>,
+    told: mpsc::Sender<(String, Value)>,
 ) {
     let mut stream = BufReader::new(stream);
     loop {
@@ -76,7 +76,7 @@ async fn answer(
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.expect("the body");
         asked.fetch_add(1, SeqCst);
-        let _ = told.send((head, serde_json::from_slice(&body).expect("JSON")));
+        let _ = told.try_send((head, serde_json::from_slice(&body).expect("JSON")));
         let _leave = leave.acquire().await.expect("is never closed");
         let status = status.load(SeqCst);
         let message = json!({ "role": "assistant", "content": "I am the persona" });
