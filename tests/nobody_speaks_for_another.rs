@@ -69,7 +69,7 @@ async fn an_sge_user_names_itself_and_nobody_else() {
         eve.send(&unnamed).await;
         bob.next_is(json!({ "type": "ChatMessage", "message": { "from": "eve", "message": "and me" } }))
             .await;
-        server.metric_becomes("lanecast_messages_refused_total", 10.0).await;
+        server.metric_becomes("lanecast_message_errors_total", 10.0).await;
     }
 }
 

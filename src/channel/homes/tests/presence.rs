@@ -132,6 +132,7 @@ fn beyond_the_limit_presence_is_told_to_rooms_and_not_to_the_realm() {
         let Op::Announce { event, .. } = op else { panic!("{op:?}") };
         assert_eq!(matches!(event, Event::StatusChanged { status: Status::Away, .. }), n >= 2, "{event:?}");
     }
+    attach(&mut homes, "d", 3);
     let went = detach(&mut homes, "a", 0);
     let rooms: Vec<_> = went.errands.iter().map(|(_, c)| c.target.clone()).collect();
     assert_eq!(rooms, [named(Kind::Room, "r"), named(Kind::Room, "s")], "those it was in hear that it went");
