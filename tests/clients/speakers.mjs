@@ -75,13 +75,13 @@ export function python(url) {
   return new Program('python', `${CLIENTS}/venv/bin/python`, [script, url], line => line);
 }
 
-// A program of a document, in Python, that prints each message behind a word: as it came, or as Python shows it.
+// A program of others, in Python, that prints each message, perhaps behind a word: as it came, or as Python shows it.
 export function pythonCode(code) {
   const file = `${CLIENTS}/run/client.py`;
   writeFileSync(file, code);
   const json = shown => shown.startsWith('{"') ? shown
     : shown.replaceAll("'", '"').replaceAll('True', 'true').replaceAll('False', 'false');
-  const read = line => line.match(/Received: (.*)$/)?.slice(1).map(json)[0];
+  const read = line => line.match(/(?:^|Received: )(\{.*)$/)?.slice(1).map(json)[0];
   return new Program('python', `${CLIENTS}/venv/bin/python`, ['-u', file], read);
 }
 
