@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import { Inbox, soon } from './soon.mjs';
+import { Inbox, ours, soon } from './soon.mjs';
 
 const CLIENTS = process.env.CLIENTS;
 const WebSocket = createRequire(`${CLIENTS}/`)('ws');
@@ -22,7 +22,7 @@ export class Program extends Speaker {
   constructor(name, command, args, read) {
     super();
     this.name = name;
-    this.process = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: `${CLIENTS}/run` });
+    this.process = ours(spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: `${CLIENTS}/run` }));
     this.process.once('error', error => console.error(`${name}: ${error}`));
     this.ended = new Promise(ok => this.process.once('exit', ok));
     createInterface({ input: this.process.stdout }).on('line', line => {
