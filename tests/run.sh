@@ -6,7 +6,7 @@
 #   rust       unit, integration and documentation tests of the workspace
 #   loom       the lanes under every interleaving
 #   release    the release build, which the sections below test
-#   clients    websockets for Python, wscat, and pages in Chromium
+#   clients    websockets for Python, wscat, ws, and pages in Chromium: the documents' own code, and README.md's
 #   examples   each example tests itself
 #   load       short runs of the load tool: nothing lost, doubled, out of order or misrouted
 set -uo pipefail
@@ -127,7 +127,13 @@ clients() {
     CHROMIUM="$(browser)" CLIENTS="$clients" LANECAST_BIN="$target/release/lanecast"
     export CHROMIUM CLIENTS LANECAST_BIN
     step "one conversation of three clients" timeout 300 node tests/clients/conversation.mjs
-    step "the document's reconnecting client" timeout 300 node tests/clients/reconnecting.mjs
+    step "the reconnecting client of the Tusk document" timeout 300 node tests/clients/reconnecting.mjs
+    local dialect
+    for dialect in sge nexus gator aegisx; do
+        step "the code of the document: $dialect" timeout 300 node "tests/clients/$dialect.mjs"
+    done
+    step "five dialects in one room" timeout 300 node tests/clients/hall.mjs
+    step "the snippets of README.md" timeout 300 node tests/clients/readme.mjs
 }
 
 examples() {

@@ -42,12 +42,12 @@ export async function withSite(html, use) {
   }
 }
 
-// Runs the code of a document in pages of Chromium that are not the server's. The code must make no error.
+// Runs code in pages of Chromium: of a site that is not the server's, or at that address. It must make no error.
 export async function withPages(use) {
   const html = '<!doctype html><title>A page of the tests</title><div id="root"></div>';
   const errors = [];
-  await withBrowser(context => withSite(html, site => use(async () => {
-    const tab = await CodePage.open(context, site);
+  await withBrowser(context => withSite(html, site => use(async (at = site) => {
+    const tab = await CodePage.open(context, at);
     tab.page.on('pageerror', error => errors.push(error));
     return tab;
   })));

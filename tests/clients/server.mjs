@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { soon } from './soon.mjs';
+import { ours, soon } from './soon.mjs';
 
 const BINARY = process.env.LANECAST_BIN;
 const FOLDER = `${process.env.CLIENTS}/run`;
@@ -28,7 +28,7 @@ export class Server {
     writeFileSync(`${FOLDER}/lanecast.toml`, settings);
     const flags = ['--listen', `127.0.0.1:${port}${dialect && `=${dialect}`}`, '--shards', '2', '--drain-seconds', '0.5',
       '--data-dir', 'none', '--log-level', 'error', '--config', 'lanecast.toml'];
-    server.process = spawn(BINARY, flags, { cwd: FOLDER, stdio: ['ignore', 'inherit', 'pipe'] });
+    server.process = ours(spawn(BINARY, flags, { cwd: FOLDER, stdio: ['ignore', 'inherit', 'pipe'] }));
     server.ended = new Promise(ok => server.process.once('exit', ok));
     const ready = new Promise((ok, no) => {
       server.process.once('error', no);

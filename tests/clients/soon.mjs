@@ -39,6 +39,17 @@ export class Inbox {
   }
 }
 
+const children = new Set();
+process.once('exit', () => children.forEach(child => child.kill('SIGKILL')));
+process.once('SIGTERM', () => process.exit(1));
+
+// A process that does not outlive the tests, however they end.
+export function ours(child) {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
 // Runs the tests one after another, and ends the process with the count as its last line.
 export async function run(tests) {
   let failed = 0;

@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import { Inbox, soon } from './soon.mjs';
+import { Inbox, ours, soon } from './soon.mjs';
 
 const CLIENTS = process.env.CLIENTS;
 const WebSocket = createRequire(`${CLIENTS}/`)('ws');
@@ -22,7 +22,7 @@ export class Program extends Speaker {
   constructor(name, command, args, read) {
     super();
     this.name = name;
-    this.process = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: `${CLIENTS}/run` });
+    this.process = ours(spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: `${CLIENTS}/run` }));
     this.process.once('error', error => console.error(`${name}: ${error}`));
     this.ended = new Promise(ok => this.process.once('exit', ok));
     createInterface({ input: this.process.stdout }).on('line', line => {
@@ -75,13 +75,13 @@ export function python(url) {
   return new Program('python', `${CLIENTS}/venv/bin/python`, [script, url], line => line);
 }
 
-// A program of a document, in Python, that prints each message behind a word: as it came, or as Python shows it.
+// A program of others, in Python, that prints each message, perhaps behind a word: as it came, or as Python shows it.
 export function pythonCode(code) {
   const file = `${CLIENTS}/run/client.py`;
   writeFileSync(file, code);
   const json = shown => shown.startsWith('{"') ? shown
     : shown.replaceAll("'", '"').replaceAll('True', 'true').replaceAll('False', 'false');
-  const read = line => line.match(/Received: (.*)$/)?.slice(1).map(json)[0];
+  const read = line => line.match(/(?:^|Received: )(\{.*)$/)?.slice(1).map(json)[0];
   return new Program('python', `${CLIENTS}/venv/bin/python`, ['-u', file], read);
 }
 
