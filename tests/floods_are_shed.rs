@@ -71,11 +71,11 @@ async fn ten_thousand_rooms_of_one_user_are_refused_but_for_its_places() {
         let mut bob = server.speaker(tongue, "bob").await;
         bob.join("quiet").await;
         flooder.settle().await;
-        let before = server.sample("lanecast_messages_refused_total", "code=\"limit_reached\"").await;
+        let before = server.sample("lanecast_message_errors_total", "code=\"limit_reached\"").await;
         let rooms = (0..10_000).map(|n| tongue.join(&format!("room-{n}")));
         let counts = flood(&mut flooder, rooms, &[joined(tongue), over(tongue)]).await;
         assert_eq!(counts, [50, 9_950], "{tongue:?}");
-        let refused = server.sample("lanecast_messages_refused_total", "code=\"limit_reached\"").await;
+        let refused = server.sample("lanecast_message_errors_total", "code=\"limit_reached\"").await;
         assert_eq!(refused - before, 9_950.0, "{tongue:?}");
         // It is still there, and so are others and what they do.
         flooder.expect_no_more().await;
@@ -200,7 +200,7 @@ async fn words_that_no_dialect_has_are_errors_and_nothing_else() {
         ann.expect_no_more().await;
         ann.close().await;
     }
-    assert_eq!(server.metric("lanecast_messages_refused_total").await, 5_000.0);
+    assert_eq!(server.metric("lanecast_message_errors_total").await, 5_000.0);
     nothing_is_left(&server).await;
 }
 
@@ -288,7 +288,7 @@ async fn presence_flips_are_told_no_oftener_than_turns_and_end_with_the_last() {
     // If the status itself is another than the one told before, that is said too.
     bob.settle().await;
     assert!(told < FLIPS / 4, "{told} of {FLIPS} were told");
-    assert_eq!(server.metric("lanecast_presence_changes_total").await, FLIPS as f64);
+    assert_eq!(server.metric("presence_updates_total").await, FLIPS as f64);
     let shown = server.rest("GET", "/api/presence/ann", None).await.json();
     assert_eq!(shown["status"], "busy", "{shown}");
 }

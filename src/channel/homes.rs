@@ -1,5 +1,7 @@
 //! Every channel whose home is this shard, and the one door to them: [`Homes::apply`].
 
+mod tell;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::rc::Rc;
@@ -12,8 +14,8 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits};
 use crate::clock::Now;
 use crate::model::{
-    Cause, ChannelId, ChannelName, Code, Command, Dialect, Echo, Event, Except, Kind, MessageId, Op,
-    Origin, Presence, Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
+    ChannelId, ChannelName, Code, Command, Dialect, Echo, Event, Kind, MessageId, Op, Origin, Presence,
+    Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -458,98 +460,6 @@ impl Homes {
         }
     }
 
-    /// Whether somebody's presence changed in this turn.
-    pub fn has_untold(&self) -> bool {
-        !self.untold.is_empty()
-    }
-
-    /// Tells all changes of presence of the turn, once per user. `online`: users online in a realm on all
-    /// shards, as far as this one knows.
-    pub fn settle(&mut self, online: impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
-        if self.untold.is_empty() {
-            return;
-        }
-        for (index, generation) in std::mem::take(&mut self.untold) {
-            if self.slots[index as usize].generation != generation {
-                continue;
-            }
-            self.tell_presence(index, &online, outlet);
-            if self.user(index).is_some_and(User::is_over) {
-                self.remove(index);
-            }
-        }
-    }
-
-    fn tell_presence(&mut self, index: u32, online: &impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
-        let Some(user) = self.user_mut(index) else { return };
-        let there = user.has_device();
-        user.untold = false;
-        let Some((causes, from)) = user.shown.untold(there) else { return };
-        let (name, presence) = (user.name.clone(), user.shown.presence(&user.name.id));
-        let rooms = user.rooms_to_tell();
-        let limits = self.realm(name.realm);
-        let to = match limits.presence_broadcast_limit {
-            max if max != 0 && online(name.realm) > max => {
-                let nobody = ReplyTo::Nobody { shard: self.shard };
-                let rooms = if limits.presence_broadcast { rooms } else { Vec::new() };
-                Tell::Rooms(from.unwrap_or(nobody), rooms)
-            }
-            _ => Tell::Everybody,
-        };
-        for cause in causes {
-            self.tell(&name, presence_event(&presence, cause), &to, outlet);
-            if cause == (Cause::Said { changed: true }) {
-                let Presence { user, status, at_ms, .. } = presence.clone();
-                self.tell(&name, Event::StatusChanged { user, status, at_ms }, &to, outlet);
-            }
-        }
-    }
-
-    /// Tells one change: those who watch the user, and everybody, or its rooms when too many are online.
-    fn tell(
-        &self,
-        name: &ChannelName,
-        event: Event,
-        to: &Tell,
-        outlet: &mut impl Outlet,
-    ) {
-        let watchers = ChannelName { kind: Kind::Presence, ..name.clone() };
-        if let Some(at) = self.names.get(&watchers)
-            && let Some(body) = &self.slots[*at as usize].channel
-        {
-            outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event);
-        }
-        match to {
-            Tell::Everybody => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
-            Tell::Rooms(from, rooms) => self.tell_rooms(name, &event, *from, rooms, outlet),
-        }
-    }
-
-    /// Has the user's rooms told, and, where a dialect wants that, the user itself (TUS-17).
-    fn tell_rooms(
-        &self,
-        name: &ChannelName,
-        event: &Event,
-        from: ReplyTo,
-        rooms: &[Arc<str>],
-        outlet: &mut impl Outlet,
-    ) {
-        let own = self.realm(name.realm).own_presence;
-        let except = if own { Except::Nobody } else { Except::User(name.id.clone()) };
-        let reply_to = ReplyTo::Nobody { shard: from.shard() };
-        for room in rooms {
-            let target = Target::Named(ChannelName { kind: Kind::Room, id: room.clone(), ..name.clone() });
-            let origin = Origin { reply_to, user: name.id.clone(), principal: None, tag: None };
-            let op = Op::Announce { event: event.clone(), except: except.clone() };
-            outlet.errand(from, Command { target, origin, op });
-        }
-        if let Some(user) = self.names.get(name).filter(|_| own)
-            && let Some(body) = &self.slots[*user as usize].channel
-        {
-            outlet.publish(self.id(*user), body.interest(), &Except::Nobody, event);
-        }
-    }
-
     /// When [`Homes::expire`] wants to be called next, in monotonic milliseconds.
     pub fn next_ms(&self) -> Option<u64> {
         self.timers.peek().map(|Reverse((at, ..))| *at)
@@ -615,22 +525,11 @@ impl Homes {
     }
 }
 
-/// Who hears of a change of presence besides those who watch the user.
-enum Tell {
-    Everybody,
-    /// Too many are online: those of its rooms, told by the shard of whoever asked.
-    Rooms(ReplyTo, Vec<Arc<str>>),
-}
-
 /// When a channel's timer is to be set: once for all who write.
 fn timer(typing: &mut super::typing::TypingTable) -> Option<u64> {
     let next = typing.next_ms().filter(|_| !typing.timed)?;
     typing.timed = true;
     Some(next)
-}
-
-fn presence_event(presence: &Presence, cause: Cause) -> Event {
-    Event::Presence { presence: presence.clone(), cause }
 }
 
 /// Where new ids come from.
@@ -763,11 +662,8 @@ fn keeps_mail(op: &Op) -> bool {
     matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
 }
 
-/// Verbs that bring a user into being. Being mentioned does not: names that nobody bears cost nothing.
+/// Verbs that bring a user into being.
 fn makes_a_user(op: &Op) -> bool {
-    if let Op::Notify { notification } = op {
-        return notification.about.is_none();
-    }
     matches!(
         op,
         Op::Attach { .. }
@@ -777,6 +673,7 @@ fn makes_a_user(op: &Op) -> bool {
             | Op::SendFrom { .. }
             | Op::Receive { .. }
             | Op::Keep { .. }
+            | Op::Notify { .. }
             | Op::SetPresence { .. }
             | Op::RosterUpdate { .. }
     )

@@ -67,7 +67,8 @@ impl Mailbox {
     pub fn take(&mut self, now_ms: u64, ttl_ms: u64, dialects: u8) -> Vec<Item> {
         self.expire(now_ms, ttl_ms);
         let can_say = |item: &Item| item.event.said_by() & dialects != 0;
-        let (mut items, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue).into_iter().partition(can_say);
+        let (mut items, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(can_say);
         self.queue = rest.into();
         items.sort_by_key(|item| std::cmp::Reverse(item.priority));
         items

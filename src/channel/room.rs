@@ -189,7 +189,8 @@ impl Room {
         let (user, at_ms) = (ask.origin.user.clone(), ask.now.unix_ms);
         let room = || self.name.id.clone();
         let joined = Event::Joined { room: room(), user: user.clone(), username: None, at_ms };
-        let left = from.as_ref().map(|from| Event::Left { room: room(), user: from.clone(), username: None, at_ms });
+        let left =
+            from.as_ref().map(|from| Event::Left { room: room(), user: from.clone(), username: None, at_ms });
         if let Some(from) = from {
             self.members.went(&from, false);
         }

@@ -7,11 +7,11 @@ use super::presence::Shown;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
-use crate::model::{Command, Origin};
 use crate::model::{
     ChannelName, Code, Contact, Detail, Dialect, Event, Except, Follow, JoinManner, Kind, Message, MessageId,
     Notification, Op, Priority, Refusal, Reply, Showing, Status, Target, Typing, Variant,
 };
+use crate::model::{Command, Origin};
 
 /// One user with at least one device, or with something that is kept for it.
 #[derive(Debug)]

@@ -323,7 +323,9 @@ impl<N: Notify> Core<N> {
         let here: Vec<usize> =
             Dialect::ALL.iter().map(|d| homes.users_online_in(shared.rules(*d).realm)).collect();
         let online = |realm: RealmId| {
-            let Some(of) = Dialect::ALL.into_iter().find(|d| shared.rules(*d).realm == realm) else { return 0 };
+            let Some(of) = Dialect::ALL.into_iter().find(|d| shared.rules(*d).realm == realm) else {
+                return 0;
+            };
             let all = shared.registry.realm_users(of) as usize;
             let known = counters.realm_users.of(of).get() as usize;
             all - known.min(all) + here[of.index()]

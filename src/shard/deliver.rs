@@ -340,7 +340,8 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
         let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
         let followed = !asked && kind == Kind::Presence;
-        let joined = Joined { channel, name, wording, place, asked: asked || !followed, followed, leaving: false };
+        let joined =
+            Joined { channel, name, wording, place, asked: asked || !followed, followed, leaving: false };
         if kind == Kind::User {
             conn.inbox = Some(joined);
             return;
@@ -395,7 +396,12 @@ mod tests {
     fn nothing_passes_a_frame_that_did_not_fit() {
         let key = ConnKey { shard: 0, generation: 0, index: 0 };
         let variant = Variant { dialect: Dialect::Tusk, deflate: false };
-        let peer = Peer { address: std::net::Ipv4Addr::LOCALHOST.into(), place: None, holdings: Vec::new(), window: Default::default() };
+        let peer = Peer {
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            place: None,
+            holdings: Vec::new(),
+            window: Default::default(),
+        };
         let mut conn = Conn::new(key, variant, None, peer);
         let (mut pool, mut dirty, mut overflowing) = (OutboxPool::default(), vec![], vec![]);
         let mut batches = std::collections::VecDeque::new();

@@ -223,7 +223,14 @@ fn enter(
         put(answer, header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     let variant = Variant { dialect: mount.dialect, deflate: deflate.is_some() };
-    Ok((response, Admitted { variant, peer: Peer { address, place: Some(place), holdings, window: Default::default() }, entry }))
+    Ok((
+        response,
+        Admitted {
+            variant,
+            peer: Peer { address, place: Some(place), holdings, window: Default::default() },
+            entry,
+        },
+    ))
 }
 
 fn put(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {

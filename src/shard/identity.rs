@@ -10,9 +10,7 @@ use crate::conn::{Greeting, Holder, Step, Wait};
 use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::limit::Holding;
-use crate::model::{
-    CloseReason, ConnKey, Dialect, Kind, Op, Principal, Showing, Status, Target,
-};
+use crate::model::{CloseReason, ConnKey, Dialect, Kind, Op, Principal, Showing, Status, Target};
 
 impl<N: Notify> Core<N> {
     /// Answers at once, then lets the user's home know the device: the answer comes before what follows

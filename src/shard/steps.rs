@@ -11,8 +11,8 @@ use crate::conn::{Joined, Joining, Phase, Step, Wait};
 use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::model::{
-    Address, ChannelName, Code, Command, ConnKey, Dialect, Follow, JoinManner, Kind, Op,
-    Origin, Principal, Refusal, ReplyTo, Target, Wording,
+    Address, ChannelName, Code, Command, ConnKey, Dialect, Follow, JoinManner, Kind, Op, Origin, Principal,
+    Refusal, ReplyTo, Target, Wording,
 };
 
 impl<N: Notify> Core<N> {
@@ -91,7 +91,8 @@ impl<N: Notify> Core<N> {
 
     fn unfollow(&mut self, key: ConnKey, user: &str) {
         let Some(conn) = self.conn_mut(key) else { return };
-        let watched = conn.rooms.iter_mut().find(|j| j.kind() == Kind::Presence && *j.name == *user && !j.leaving);
+        let watched =
+            conn.rooms.iter_mut().find(|j| j.kind() == Kind::Presence && *j.name == *user && !j.leaving);
         let Some(joined) = watched else { return };
         joined.followed = false;
         if !joined.asked {
@@ -177,7 +178,8 @@ impl<N: Notify> Core<N> {
     fn begin_join(&mut self, key: ConnKey, joining: Joining) {
         let shared = self.shared.clone();
         let Some(conn) = self.conn_mut(key) else { return };
-        let there = conn.rooms.iter_mut().find(|j| j.kind() == joining.kind && j.name == joining.id && !j.leaving);
+        let there =
+            conn.rooms.iter_mut().find(|j| j.kind() == joining.kind && j.name == joining.id && !j.leaving);
         if let Some(joined) = there {
             joined.asked |= joining.tell;
             joined.followed |= !joining.tell && joining.kind == Kind::Presence;

@@ -152,7 +152,12 @@ impl World {
         solo: bool,
     ) -> usize {
         let variant = Variant { dialect, deflate: self.dice.percent(30) };
-        let peer = Peer { address: Ipv4Addr::LOCALHOST.into(), place: None, holdings: Vec::new(), window: Default::default() };
+        let peer = Peer {
+            address: Ipv4Addr::LOCALHOST.into(),
+            place: None,
+            holdings: Vec::new(),
+            window: Default::default(),
+        };
         let key = self.core(shard).open(variant, None, peer, entry);
         let mut client = Client::new(key, dialect, role, name, solo);
         // An attachment beyond the limit leaves rooms unasked; the count of answers would not hold.

@@ -67,6 +67,7 @@ impl TestServer {
     /// The sum of all samples of a metric.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = get(self.address, "/metrics").await.body;
+        assert!(text.contains(name), "no metric is named {name}");
         let samples = text.lines().filter_map(|line| {
             let (key, value) = line.rsplit_once(' ')?;
             let named = key == name || key.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));

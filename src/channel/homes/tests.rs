@@ -8,7 +8,7 @@ mod users;
 
 use super::*;
 use crate::channel::Interest;
-use crate::model::{ConnKey, Detail, Echo, JoinManner, Showing, Status, Variant};
+use crate::model::{Cause, ConnKey, Detail, Echo, Except, JoinManner, Showing, Status, Variant};
 
 const VARIANT: Variant = Variant { dialect: Dialect::Tusk, deflate: false };
 const NOW: Now = Now { mono_ms: 5_000, unix_ms: 1_700_000_000_000 };

@@ -134,7 +134,10 @@ fn more_than_a_shard_keeps_for_the_absent_is_not_kept_and_the_sender_is_told_not
     go(&mut homes, "bob", 1);
     for _ in 0..2 {
         let heard = say(&mut homes, "ann", 0, speaking(true, &[]));
-        assert!(run_errands(&mut homes, heard.errands)[0].is_silent(), "it was heard by those who were there");
+        assert!(
+            run_errands(&mut homes, heard.errands)[0].is_silent(),
+            "it was heard by those who were there"
+        );
     }
     assert_eq!(homes.held(), 1);
 }
