@@ -7,12 +7,13 @@
 #   loom       the lanes under every interleaving
 #   release    the release build, which the sections below test
 #   clients    websockets for Python, wscat, ws, and pages in Chromium: the documents' own code, and README.md's
+#   rest       every REST operation with generated requests, against the description at /openapi.json
 #   examples   each example tests itself
 #   load       short runs of the load tool: nothing lost, doubled, out of order or misrouted
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-all=(style rust loom release clients examples load)
+all=(style rust loom release clients rest examples load)
 target="${CARGO_TARGET_DIR:-target}"
 mkdir -p "$target/test-run"
 target="$(cd "$target" && pwd)"
@@ -31,8 +32,9 @@ as_root() {
 missing_packages() {
     command -v cc >/dev/null || echo build-essential
     command -v cargo >/dev/null || echo rustup
-    case " $* " in *" clients "*) ;; *) return ;; esac
+    case " $* " in *" clients "* | *" rest "*) ;; *) return ;; esac
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
+    case " $* " in *" clients "*) ;; *) return ;; esac
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
     browser >/dev/null || echo chromium
@@ -58,14 +60,18 @@ install_missing() {
     exit 2
 }
 
+# install_venv SOURCE VENV: the packages of Python that the source's requirements.txt names.
+install_venv() {
+    cmp -s "$1/requirements.txt" "$2/requirements.txt" && return
+    mkdir -p "$(dirname "$2")" &&
+        python3 -m venv --clear "$2" &&
+        "$2/bin/pip" install --quiet --disable-pip-version-check -r "$1/requirements.txt" &&
+        cp "$1/requirements.txt" "$2/"
+}
+
 # Packages of Python and Node, of fixed versions, in the target folder and nowhere else.
 install_clients() {
-    mkdir -p "$clients"
-    if ! cmp -s tests/clients/requirements.txt "$clients/venv/requirements.txt"; then
-        python3 -m venv --clear "$clients/venv" &&
-            "$clients/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt &&
-            cp tests/clients/requirements.txt "$clients/venv/"
-    fi || return
+    install_venv tests/clients "$clients/venv" || return
     if ! cmp -s tests/clients/package-lock.json "$clients/node_modules/package-lock.json"; then
         cp tests/clients/package.json tests/clients/package-lock.json "$clients/" &&
             npm ci --prefix "$clients" --silent --no-audit --no-fund &&
@@ -149,13 +155,14 @@ examples() {
     done
 }
 
-load() {
-    binaries
-    local folder="$target/test-run/load" said address="" server code line
+# serve FOLDER FLAG…: a server on a port of its own, there. Sets `server` and `address`.
+serve() {
+    local folder="$target/test-run/$1" said line
+    shift
+    address=""
     rm -rf "$folder" && mkdir -p "$folder" && mkfifo "$folder/said"
-    printf '[tusk]\nmessage_rate_limit = 0\nmax_connections = 0\nmax_connections_per_ip = 0\n' >"$folder/lanecast.toml"
     (cd "$folder" && exec "$target/release/lanecast" --listen 127.0.0.1:0 --shards 2 --data-dir none \
-        --log-level error --config lanecast.toml 2>said) &
+        --log-level error "$@" 2>said) &
     server=$!
     exec {said}<"$folder/said"
     while [ -z "$address" ] && IFS= read -r -t 20 line <&"$said"; do
@@ -164,12 +171,42 @@ load() {
             *) echo "$line" ;;
         esac
     done
-    under_load "${address:-127.0.0.1:1}"
+    address="${address:-127.0.0.1:1}"
+}
+
+end_server() {
+    local code
     kill -TERM "$server"
     wait "$server"
     code=$?
     step "the server ends with 0" test "$code" -eq 0
-    exec {said}<&-
+}
+
+rest() {
+    local checks="not_a_server_error,status_code_conformance,content_type_conformance"
+    checks+=",response_headers_conformance,response_schema_conformance,negative_data_rejection"
+    checks+=",positive_data_acceptance,unsupported_method"
+    local generated=(--checks "$checks" --seed 7 --max-examples 60 --request-timeout 10 --workers 1 --no-color
+        --generation-database none)
+    binaries
+    step "packages for REST" install_venv tests/rest "$target/rest-venv"
+    serve rest
+    step "REST in the mode open" timeout 300 "$target/rest-venv/bin/schemathesis" run \
+        "http://$address/openapi.json" "${generated[@]}"
+    end_server
+    SECRET_KEY="only for this test, and long enough" serve rest --auth required
+    local token
+    token="$(SECRET_KEY="only for this test, and long enough" "$target/release/lanecast" token --user root --tenant acme --role admin)"
+    step "REST by an administrator" timeout 300 "$target/rest-venv/bin/schemathesis" run \
+        "http://$address/openapi.json" "${generated[@]}" --header "Authorization: Bearer $token"
+    end_server
+}
+
+load() {
+    binaries
+    serve load --config "$PWD/docs/loadtest.toml"
+    under_load "$address"
+    end_server
 }
 
 under_load() {

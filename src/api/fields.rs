@@ -6,6 +6,9 @@ use super::fault::Fault;
 use crate::dialect::{MAX_ITEMS, MAX_NAME_BYTES};
 use crate::model::{Code, Refusal};
 
+/// The greatest whole number that every JSON reader holds exactly: 2^53 - 1 (RFC 8259, 6).
+pub const COUNT_MAX: usize = 9_007_199_254_740_991;
+
 /// The object that a body is, or one within it. A field that is `null` counts as absent.
 ///
 /// Every reader refuses what is missing or wrong with a sentence that names the field and what it must be.
@@ -105,9 +108,13 @@ impl<'a> Fields<'a> {
         Ok(self.typed(name, "true or false", Value::as_bool)?.unwrap_or(default))
     }
 
-    /// A whole number, 0 or more.
+    /// A whole number from 0 to [`COUNT_MAX`]; also written as `5.0`, which JSON Schema calls an integer.
     pub fn count(self, name: &'static str) -> Result<Option<usize>, Fault> {
-        self.typed(name, "an integer of 0 or more", |value| value.as_u64()?.try_into().ok())
+        let whole = |n: &f64| n.fract() == 0.0 && (0.0..=COUNT_MAX as f64).contains(n);
+        self.typed(name, "an integer of 0 or more, at most 2^53 - 1", |value| {
+            let n = value.as_u64().or_else(|| value.as_f64().filter(whole).map(|n| n as u64))?;
+            usize::try_from(n).ok().filter(|n| *n <= COUNT_MAX)
+        })
     }
 
     /// An object within this one.

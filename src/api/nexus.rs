@@ -26,8 +26,12 @@ pub enum Call {
     Broadcast,
 }
 
-const SHOWN: Answers =
-    &[(200, "What is known"), (401, "A credential is needed or not valid"), (403, "Not for this caller")];
+const SHOWN: Answers = &[
+    (200, "What is known"),
+    (401, "A credential is needed or not valid"),
+    (403, "Not for this caller"),
+    (422, "A name has at most 256 bytes"),
+];
 const SENT: Answers = &[
     (200, "On its way"),
     (400, "The body is no JSON object"),
@@ -60,6 +64,7 @@ pub const ROUTES: &[Route] = &[
             (401, "A credential is needed or not valid"),
             (403, "Not for this caller"),
             (404, "There is none to be seen"),
+            (422, "A name has at most 256 bytes"),
         ],
         Endpoint::Nexus(Call::Room),
     ),

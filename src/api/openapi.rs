@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::routes::{self, Endpoint, Route};
+use crate::dialect::MAX_NAME_BYTES;
 
 /// OpenAPI 3.1 of everything that is served.
 pub fn document() -> Value {
@@ -39,7 +40,7 @@ fn operation(route: &Route) -> Value {
     let mut operation = json!({ "summary": route.summary, "responses": answers });
     let parameters: Vec<_> = route
         .vars()
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": parameter(route, name) }))
         .collect();
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
@@ -48,6 +49,14 @@ fn operation(route: &Route) -> Value {
         operation["requestBody"] = json!({ "required": true, "content": content(body.name) });
     }
     operation
+}
+
+fn parameter(route: &Route, name: &str) -> Value {
+    let mut schema = json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES });
+    if matches!(route.action, Endpoint::Aegisx(_)) && name == "channel" {
+        schema["pattern"] = "^(public:.|(tenant|notifications):[^:])".into();
+    }
+    schema
 }
 
 fn answer(route: &Route, status: u16, meaning: &str) -> Value {

@@ -23,6 +23,15 @@ ws.onopen = () =&gt; {
   say({type: 'broadcast', room: 'general', message: 'Hello everyone!'});
 };";
 
+/// Where clients of each dialect connect on a listener that all share.
+const DIALECTS: [(&str, &str); 5] = [
+    ("SGE", "/ws/connect?token=NAME"),
+    ("NEXUS", "/ws?user_id=NAME"),
+    ("Gator", "/ws/NAME"),
+    ("AegisX", "/ws?token=NAME"),
+    ("Tusk", "/"),
+];
+
 /// The page. Everything in it is the server's own: nothing a client said is shown.
 pub fn render(site: &Site) -> String {
     let figures = [
@@ -33,16 +42,32 @@ pub fn render(site: &Site) -> String {
     ];
     let figures: String =
         figures.iter().map(|(name, n)| format!("<tr><td>{name}</td><td class=n>{n}</td></tr>")).collect();
+    let dialects: String = DIALECTS
+        .iter()
+        .map(|(name, path)| format!("<tr><td>{name}</td><td><code>{path}</code></td></tr>"))
+        .collect();
     let routes: String = routes::all()
-        .map(|r| format!("<tr><td><code>{} {}</code></td><td>{}</td></tr>", r.method, r.path, r.summary))
+        .map(|r| {
+            format!("<tr><td><code>{} {}</code></td><td>{}</td></tr>", r.method, r.path, plain(r.summary))
+        })
         .collect();
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>Lanecast</title><style>{STYLE}</style><h1>Lanecast {version}</h1>\
          <p>A real-time server. WebSocket dialects served here: {served}.</p>\
-         <table>{figures}</table><h2>Try it in this page's console</h2><pre>{TRY}</pre>\
+         <table>{figures}</table><h2>WebSockets</h2>\
+         <p>On a listener that all dialects share; <code>NAME</code> is a token where one is demanded:</p>\
+         <table>{dialects}</table><h2>Try it in this page's console (Tusk)</h2><pre>{TRY}</pre>\
          <h2>HTTP</h2><table>{routes}</table></html>",
         version = env!("CARGO_PKG_VERSION"),
         served = site.served.join(", "),
     )
+}
+
+/// A summary without the requirement it comes from: those are for who reads the API's description.
+fn plain(summary: &str) -> String {
+    match (summary.find(" ("), summary.find(')')) {
+        (Some(from), Some(to)) if from < to => format!("{}{}", &summary[..from], &summary[to + 1..]),
+        _ => summary.to_owned(),
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{Asked, Backend, Site};
 use super::fault::{Answer, Fault};
-use super::fields::Fields;
+use super::fields::{COUNT_MAX, Fields};
 use super::routes::{Endpoint, Route, Schema, json_response};
 use super::visit::{Visit, no_answer, ok, schema};
 use crate::access::{Action, Verb};
@@ -65,6 +65,7 @@ pub const ROUTES: &[Route] = &[
             (401, "A credential is needed or not valid"),
             (403, "Not for this caller"),
             (404, "There is none to be seen"),
+            (422, "A name has at most 256 bytes"),
         ],
         Endpoint::Tusk(Call::Room),
     ),
@@ -193,7 +194,7 @@ fn new_room_schema() -> Value {
         &["name"],
         json!({
             "name": { "type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES },
-            "max_members": { "type": ["integer", "null"], "minimum": 0, "description": "0: as many as the configuration allows" },
+            "max_members": { "type": ["integer", "null"], "minimum": 0, "maximum": COUNT_MAX, "description": "0: as many as the configuration allows" },
             "public": { "type": ["boolean", "null"], "default": true },
             "moderated": { "type": ["boolean", "null"], "default": false },
             "password": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_NAME_BYTES, "default": null },
@@ -216,6 +217,7 @@ mod tests {
             RoomSettings { max_members: 5, public: false, moderated: true, password: Some("p".into()) };
         for body in [
             r#"{"name":"r","max_members":5,"public":false,"moderated":true,"password":"p"}"#,
+            r#"{"name":"r","max_members":5.0,"public":false,"moderated":true,"password":"p"}"#,
             r#"{"room":"r","settings":{"max_members":5,"public":false,"moderated":true,"password":"p"}}"#,
         ] {
             assert_eq!(read(body), Ok(("r".into(), want.clone())));
@@ -234,6 +236,7 @@ mod tests {
             (r#"{"name":5}"#, Code::InvalidField, Some("name")),
             (r#"{"room":5}"#, Code::InvalidField, Some("room")),
             (r#"{"name":"r","max_members":-1}"#, Code::InvalidField, Some("max_members")),
+            (r#"{"name":"r","max_members":1e16}"#, Code::InvalidField, Some("max_members")),
             (r#"{"name":"r","max_members":1.5}"#, Code::InvalidField, Some("max_members")),
             (r#"{"name":"r","public":"yes"}"#, Code::InvalidField, Some("public")),
             (r#"{"name":"r","password":1}"#, Code::InvalidField, Some("password")),

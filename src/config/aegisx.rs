@@ -37,9 +37,9 @@ section! {
         time_window: Duration => limits::TIME_WINDOW;
         /// Whose users, channels and presence these are; dialects of one realm share them.
         realm: String = "aegisx".into();
-        /// Whether a change of presence is announced to the whole realm.
+        /// Accepted as in the other dialects, without effect: AegisX has no words for presence.
         presence_broadcast: bool = true;
-        /// Users online beyond whom that announcement narrows to those who share a channel.
+        /// Accepted, without effect, like `presence_broadcast`.
         presence_broadcast_limit: Limit => limits::PRESENCE_BROADCAST_LIMIT;
     }
 }

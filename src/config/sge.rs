@@ -30,9 +30,9 @@ section! {
         time_window: Duration => limits::TIME_WINDOW;
         /// Whose users, channels and presence these are; dialects of one realm share them.
         realm: String = "sge".into();
-        /// Whether a change of presence is announced to the whole realm.
+        /// Accepted as in the other dialects, without effect: SGE tells it to those who subscribed to the user or have it on their roster.
         presence_broadcast: bool = true;
-        /// Users online beyond whom that announcement narrows to those who share a channel or a roster.
+        /// Accepted, without effect, like `presence_broadcast`.
         presence_broadcast_limit: Limit => limits::PRESENCE_BROADCAST_LIMIT;
     }
 }
