@@ -186,19 +186,20 @@ rest() {
     local checks="not_a_server_error,status_code_conformance,content_type_conformance"
     checks+=",response_headers_conformance,response_schema_conformance,negative_data_rejection"
     checks+=",positive_data_acceptance,unsupported_method"
+    # In a folder of its own: it writes down what it has learned where it runs.
+    local tool=(timeout 300 env -C "$target/rest-venv" bin/schemathesis run)
     local generated=(--checks "$checks" --seed 7 --max-examples 60 --request-timeout 10 --workers 1 --no-color
         --generation-database none)
     binaries
     step "packages for REST" install_venv tests/rest "$target/rest-venv"
     serve rest
-    step "REST in the mode open" timeout 300 "$target/rest-venv/bin/schemathesis" run \
-        "http://$address/openapi.json" "${generated[@]}"
+    step "REST in the mode open" "${tool[@]}" "http://$address/openapi.json" "${generated[@]}"
     end_server
     SECRET_KEY="only for this test, and long enough" serve rest --auth required
     local token
     token="$(SECRET_KEY="only for this test, and long enough" "$target/release/lanecast" token --user root --tenant acme --role admin)"
-    step "REST by an administrator" timeout 300 "$target/rest-venv/bin/schemathesis" run \
-        "http://$address/openapi.json" "${generated[@]}" --header "Authorization: Bearer $token"
+    step "REST by an administrator" "${tool[@]}" "http://$address/openapi.json" "${generated[@]}" \
+        --header "Authorization: Bearer $token"
     end_server
 }
 

@@ -203,8 +203,10 @@ mod tests {
         assert_eq!(said(flag(json!(0))), "f must be true or false");
         let count = |f: Value| with(json!({ "f": f }), |b| b.count("f"));
         assert_eq!((count(json!(0)), count(Value::Null)), (Ok(Some(0)), Ok(None)));
-        for wrong in [json!(-1), json!(1.5), json!("1")] {
-            assert_eq!(said(count(wrong)), "f must be an integer of 0 or more");
+        let most = COUNT_MAX as u64;
+        assert_eq!((count(json!(5.0)), count(json!(most))), (Ok(Some(5)), Ok(Some(COUNT_MAX))));
+        for wrong in [json!(-1), json!(1.5), json!("1"), json!(most + 1), json!(1e16), json!(-0.5)] {
+            assert_eq!(said(count(wrong)), "f must be an integer of 0 or more, at most 2^53 - 1");
         }
         let inner = |f: Value| with(json!({ "f": f }), |b| Ok(b.object("f")?.map(|inner| inner.has("x"))));
         assert_eq!((inner(json!({ "x": 1 })), inner(json!({}))), (Ok(Some(true)), Ok(Some(false))));
