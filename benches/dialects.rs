@@ -14,6 +14,21 @@ use uuid::Uuid;
 /// What is measured, and a message with which somebody says something.
 const MESSAGES: &[(&str, Dialect, &str)] = &[
     (
+        "sge",
+        Dialect::Sge,
+        r#"{"type":"ChatMessage","message":{"from":"user123","to":"general","message":"Hello! This is my message.","message_type":"groupchat","timestamp":1736937000}}"#,
+    ),
+    (
+        "nexus",
+        Dialect::Nexus,
+        r#"{"event_type":"chat.message","conversation_id":"general","content":"Hello! This is my message.","content_type":"text","mentions":[],"attachments":[]}"#,
+    ),
+    (
+        "tusk",
+        Dialect::Tusk,
+        r#"{"type":"broadcast","room":"general","message":"Hello! This is my message."}"#,
+    ),
+    (
         "gator",
         Dialect::Gator,
         r#"{"type":"send_message","conversation_id":"7e4b9a34-2f0a-4c7e-9a52-0d3c5f6b1a11","content":"Hello! This is my message.","persona_id":null}"#,
