@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::RealmId;
+use crate::model::{Dialect, RealmId};
 
 /// Dense lists of places; a user remembers where it stands, so that going is a swap.
 #[derive(Debug, Default)]
 pub struct Directory {
     lists: HashMap<(RealmId, Arc<str>), Vec<u32>>,
-    total: usize,
-    by_realm: std::collections::BTreeMap<u8, usize>,
+    by_realm: [usize; Dialect::ALL.len()],
 }
 
 impl Directory {
@@ -18,8 +17,7 @@ impl Directory {
     pub fn enter(&mut self, realm: RealmId, tenant: &Arc<str>, slot: u32) -> u32 {
         let list = self.lists.entry((realm, tenant.clone())).or_default();
         list.push(slot);
-        self.total += 1;
-        *self.by_realm.entry(realm.0).or_default() += 1;
+        self.by_realm[usize::from(realm.0)] += 1;
         (list.len() - 1) as u32
     }
 
@@ -29,10 +27,7 @@ impl Directory {
         let list = self.lists.get_mut(&key)?;
         if (at as usize) < list.len() {
             list.swap_remove(at as usize);
-            self.total -= 1;
-            if let Some(count) = self.by_realm.get_mut(&realm.0) {
-                *count -= 1;
-            }
+            self.by_realm[usize::from(realm.0)] -= 1;
         }
         let moved = list.get(at as usize).copied();
         if list.is_empty() {
@@ -48,12 +43,12 @@ impl Directory {
 
     /// Users online in one realm.
     pub fn total_in(&self, realm: RealmId) -> usize {
-        self.by_realm.get(&realm.0).copied().unwrap_or(0)
+        self.by_realm[usize::from(realm.0)]
     }
 
     /// Users online in all realms.
     pub fn total(&self) -> usize {
-        self.total
+        self.by_realm.iter().sum()
     }
 }
 

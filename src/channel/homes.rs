@@ -35,8 +35,7 @@ pub struct Homes {
     free: Vec<u32>,
     /// Draws the ids of messages.
     dice: fastrand::Rng,
-    rooms: usize,
-    /// The same by realm.
+    /// Rooms by realm.
     rooms_of: [usize; Dialect::ALL.len()],
     directory: Directory,
     held: usize,
@@ -91,7 +90,6 @@ impl Homes {
             slots: Vec::new(),
             free: Vec::new(),
             dice,
-            rooms: 0,
             rooms_of: Default::default(),
             directory: Directory::default(),
             held: 0,
@@ -108,7 +106,7 @@ impl Homes {
 
     /// Rooms that exist here.
     pub fn rooms(&self) -> usize {
-        self.rooms
+        self.rooms_of.iter().sum()
     }
 
     /// Users homed here who are not offline.
@@ -123,7 +121,7 @@ impl Homes {
 
     /// Rooms of one realm.
     pub fn rooms_in(&self, realm: RealmId) -> usize {
-        self.rooms_of.get(usize::from(realm.0)).copied().unwrap_or(0)
+        self.rooms_of[usize::from(realm.0)]
     }
 
     /// Messages held for absent users.
@@ -230,7 +228,6 @@ impl Homes {
             (self.slots.len() - 1) as u32
         });
         if let Body::Room(_) = body {
-            self.rooms += 1;
             self.rooms_of[usize::from(name.realm.0)] += 1;
         }
         self.names.insert(name, index);
@@ -509,7 +506,6 @@ impl Homes {
     fn remove(&mut self, index: u32) {
         let name = match self.slots[index as usize].channel.take() {
             Some(Body::Room(room)) => {
-                self.rooms -= 1;
                 self.rooms_of[usize::from(room.realm().0)] -= 1;
                 room.into_name()
             }

@@ -19,6 +19,7 @@ mod user;
 pub use homes::Homes;
 pub use interest::Interest;
 pub use limits::{HomeLimits, RealmLimits};
+pub use room::NOT_A_SPEAKER;
 pub use user::too_many_rooms;
 
 use std::sync::Arc;

@@ -110,8 +110,7 @@ impl Shown {
                 }
             }
             (true, false) => causes.push(Cause::Went),
-            (true, true) if changed || self.said => causes.push(Cause::Said { changed }),
-            _ if self.said => causes.push(Cause::Said { changed }),
+            _ if self.said || (there && changed) => causes.push(Cause::Said { changed }),
             _ => {}
         }
         (self.told_there, self.told_status, self.said) = (there, self.status, false);

@@ -366,7 +366,7 @@ impl Room {
 
     fn admit_speaker(&self, who: Option<&Principal>, member: bool) -> Result<(), Refusal> {
         if !member && !self.settings.is_open() {
-            return Err(Refusal::new(Code::Forbidden, "Not a member of this room"));
+            return Err(NOT_A_SPEAKER);
         }
         let moderator = |p: &Principal| {
             p.may("moderate") || p.has_role("moderator") || p.has_role("mod") || self.is_creator(p)
@@ -403,6 +403,8 @@ pub enum Change {
     Deleted,
 }
 
+/// Why one who is not in a room may not speak in it.
+pub const NOT_A_SPEAKER: Refusal = Refusal::new(Code::Forbidden, "Not a member of this room");
 pub const NO_MESSAGE: Refusal = Refusal::new(Code::NotFound, "Message not found");
 const NOT_THE_AUTHOR: Refusal = Refusal::new(Code::Forbidden, "Only the author may change a message");
 

@@ -103,16 +103,16 @@ impl User {
     }
 
     /// The rooms it is in, and the conversations it is one of.
-    fn rooms(&self) -> Vec<Arc<str>> {
+    fn rooms(&self) -> impl Iterator<Item = &Arc<str>> {
         let held = self.claims.iter().map(|(room, _)| room);
         let standing = self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(room, _)| room == *s));
-        held.chain(standing).cloned().collect()
+        held.chain(standing)
     }
 
     /// The rooms that hear of a change of its presence when not everybody does.
     pub fn rooms_to_tell(&mut self) -> Vec<Arc<str>> {
         match self.has_device() {
-            true => self.rooms(),
+            true => self.rooms().cloned().collect(),
             false => std::mem::take(&mut self.left),
         }
     }
@@ -204,7 +204,7 @@ impl User {
         }
         if !self.has_device() {
             // They hear of its going when not everybody does.
-            self.left = self.rooms();
+            self.left = self.rooms().cloned().collect();
         }
         for room in rooms {
             self.release(room, false);
@@ -243,10 +243,8 @@ impl User {
     }
 
     fn claim(&mut self, room: Arc<str>, max: usize) -> Result<(), Refusal> {
-        let standing =
-            || self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(r, _)| r == *s)).count();
         let holds = self.claims.iter().any(|(r, _)| *r == room) || self.kept.standing.contains(&room);
-        if max != 0 && !holds && self.claims.len() + standing() >= max {
+        if max != 0 && !holds && self.rooms().count() >= max {
             return Err(too_many_rooms(max));
         }
         match self.claims.iter_mut().find(|(r, _)| *r == room) {
@@ -273,9 +271,8 @@ impl User {
 
     /// One message more in the user's sliding window, over all of its devices (GAT-49).
     pub fn grant(&mut self, ask: &Ask<'_>, limit: u32, window_ms: u64, outlet: &mut impl Outlet) {
-        const OVER: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
         let granted = self.window.try_take(limit, window_ms, ask.now.mono_ms);
-        ask.answer(outlet, if granted { Reply::Granted } else { Reply::Denied(OVER) });
+        ask.answer(outlet, if granted { Reply::Granted } else { Reply::Denied(Refusal::RATE_LIMITED) });
     }
 
     /// A message for this user, made here.

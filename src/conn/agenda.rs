@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{ChannelName, Contact, JoinManner, Kind, Op, Presence, Wording};
+use crate::model::{ChannelName, Contact, JoinManner, Op, Presence, Wording};
 
 /// The steps that follow, the next one first.
 pub type Agenda = VecDeque<Step>;
@@ -58,8 +58,8 @@ pub enum Wait {
 /// A channel that a connection wants to be in.
 #[derive(Debug)]
 pub struct Joining {
-    pub kind: Kind,
     pub id: Arc<str>,
+    /// How the client calls it, and so of which kind it is.
     pub wording: Wording,
     pub password: Option<Arc<str>>,
     pub manner: JoinManner,
@@ -69,6 +69,22 @@ pub struct Joining {
     /// Steps that are not taken when it may not.
     pub else_skip: usize,
     pub tag: Option<Arc<str>>,
+}
+
+impl Joining {
+    /// One that the client did not ask for and is not told of.
+    pub fn quietly(id: Arc<str>, wording: Wording) -> Self {
+        Self {
+            id,
+            wording,
+            password: None,
+            manner: JoinManner::Quiet,
+            username: None,
+            tell: false,
+            else_skip: 0,
+            tag: None,
+        }
+    }
 }
 
 /// What is gathered from all shards, and for what.

@@ -92,8 +92,8 @@ pub struct Conn {
     /// Wakes the task that reads the socket.
     pub waker: Option<Waker>,
     pub who: Option<Arc<Principal>>,
-    /// The name others see. A guest gets one when it first needs it.
-    pub name: Option<Arc<str>>,
+    /// The name of one who is nobody's, made when it is first needed.
+    guest: Option<Arc<str>>,
     /// The channel of its user, where it hears what is for that user alone.
     pub inbox: Option<Joined>,
     pub rooms: Vec<Joined>,
@@ -132,7 +132,7 @@ impl Conn {
             socket,
             waker: None,
             who: None,
-            name: None,
+            guest: None,
             inbox: None,
             rooms: Vec::new(),
             wait: None,
@@ -160,7 +160,11 @@ impl Conn {
 
     /// The name others see.
     pub fn name(&mut self) -> Arc<str> {
-        self.name.get_or_insert_with(|| format!("{}{}", Principal::GUEST_PREFIX, self.key).into()).clone()
+        let guest = || format!("{}{}", Principal::GUEST_PREFIX, self.key).into();
+        match &self.who {
+            Some(who) => who.user.clone(),
+            None => self.guest.get_or_insert_with(guest).clone(),
+        }
     }
 
     /// The membership of that channel.
@@ -183,6 +187,13 @@ impl Conn {
     /// Notes what it does next, behind what it does already.
     pub fn plan(&mut self, steps: impl IntoIterator<Item = super::agenda::Step>) {
         self.agenda.get_or_insert_default().extend(steps);
+    }
+
+    /// Passes over steps that only made sense if the one before was done.
+    pub fn skip(&mut self, steps: usize) {
+        if let Some(agenda) = &mut self.agenda {
+            agenda.drain(..steps.min(agenda.len()));
+        }
     }
 
     /// TCP ends here and now; the task that reads it notices.

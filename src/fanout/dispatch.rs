@@ -94,12 +94,8 @@ impl Dispatch {
             if spoken & 1 << dialect.index() == 0 {
                 continue;
             }
-            let mut wanted = interest.variants().filter(|v| v.dialect == dialect).peekable();
-            if wanted.peek().is_none() {
-                continue;
-            }
             let Some(plain) = self.encode(dialect, event) else { continue };
-            if wanted.any(|v| v.deflate)
+            if interest.variants().any(|v| v == Variant { dialect, deflate: true })
                 && let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min)
             {
                 frames.push(Variant { dialect, deflate: true }, frame);

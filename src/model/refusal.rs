@@ -85,6 +85,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// One message more than the window has.
+    pub const RATE_LIMITED: Self = Self::new(Code::RateLimited, "Rate limit exceeded");
+
     pub const fn new(code: Code, text: &'static str) -> Self {
         Self { code, text: Cow::Borrowed(text) }
     }

@@ -319,18 +319,16 @@ impl<N: Notify> Core<N> {
             // No event before those that wait are out; a later turn tells these.
             return;
         }
-        let (shared, homes, counters) = (self.shared.clone(), &mut self.homes, &self.counters);
-        let here: Vec<usize> =
-            Dialect::ALL.iter().map(|d| homes.users_online_in(shared.rules(*d).realm)).collect();
-        let online = |realm: RealmId| {
+        let (shared, counters) = (&self.shared, &self.counters);
+        let elsewhere = |realm: RealmId| {
             let Some(of) = Dialect::ALL.into_iter().find(|d| shared.rules(*d).realm == realm) else {
                 return 0;
             };
             let all = shared.registry.realm_users(of) as usize;
             let known = counters.realm_users.of(of).get() as usize;
-            all - known.min(all) + here[of.index()]
+            all.saturating_sub(known)
         };
-        homes.settle(online, &mut self.dispatch);
+        self.homes.settle(elsewhere, &mut self.dispatch);
         self.hand_out();
     }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::flush::{FLUSH_FRAMES_MAX, Written, write_out};
-use crate::conn::{Conn, Joined, OutboxPool, Push, Step, Wait};
+use crate::conn::{Conn, Joined, Joining, OutboxPool, Push, Step, Wait};
 use crate::dialect::{self, About, Aside, Saying};
 use crate::fanout::{Delivery, Feed, Frame, Frames, LocalFrames, Member};
 use crate::lane::Notify;
@@ -171,7 +171,7 @@ impl<N: Notify> Core<N> {
             }
             let id = user.clone();
             match on {
-                true => conn.plan([Step::Join(quietly(Kind::Presence, id, Wording::Presence))]),
+                true => conn.plan([Step::Join(Joining::quietly(id, Wording::Presence))]),
                 false => conn.plan([Step::Unfollow { user: id }]),
             }
             self.resumed.push(conn.key);
@@ -224,7 +224,7 @@ impl<N: Notify> Core<N> {
             (Wait::Attach, Reply::Attached { channel, over, follow }) => {
                 let name = conn.who.as_ref().map_or_else(|| "".into(), |who| who.user.clone());
                 conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over }));
-                self.join_locally(key, channel, Kind::User, name, Wording::Inbox, false);
+                self.join_locally(key, channel, name, Wording::Inbox, false);
                 self.plan_follows(key, follow);
                 self.resumed.push(key);
             }
@@ -237,7 +237,8 @@ impl<N: Notify> Core<N> {
             }
             (Wait::Join { joining, .. }, Reply::Joined { channel, kind, id }) => {
                 let wording = joining.wording;
-                self.join_locally(key, channel, kind, id, wording, joining.tell);
+                debug_assert_eq!(kind, wording.kind(), "a channel of another kind was joined");
+                self.join_locally(key, channel, id, wording, joining.tell);
                 if joining.tell {
                     self.tell(key, &Saying::Joined(wording.of(&joining.id)), joining.tag.as_deref());
                 }
@@ -251,7 +252,7 @@ impl<N: Notify> Core<N> {
             }
             (Wait::Grant { .. }, Reply::Granted) => self.resumed.push(key),
             (Wait::Grant { else_skip, tag }, Reply::Denied(refusal)) => {
-                skip(conn, else_skip);
+                conn.skip(else_skip);
                 self.refuse(key, About::Other, &refusal, tag.as_deref());
                 self.resumed.push(key);
             }
@@ -311,14 +312,14 @@ impl<N: Notify> Core<N> {
     }
 
     /// The connection may not join. A message that was to follow is not said, and does not count.
-    fn join_denied(&mut self, key: ConnKey, joining: crate::conn::Joining, refusal: &crate::model::Refusal) {
+    fn join_denied(&mut self, key: ConnKey, joining: Joining, refusal: &crate::model::Refusal) {
         if joining.tell || joining.else_skip > 0 {
             self.refuse(key, About::Join, refusal, joining.tag.as_deref());
         }
         let limit = self.conn(key).map_or(0, |c| self.shared.rules(c.variant.dialect).window.limit);
         let Some(conn) = self.conn_mut(key) else { return };
         conn.messages.give_back();
-        skip(conn, joining.else_skip);
+        conn.skip(joining.else_skip);
         if joining.else_skip > 0 && limit != 0 {
             conn.agenda.get_or_insert_default().push_front(Step::GiveBack);
         }
@@ -332,17 +333,15 @@ impl<N: Notify> Core<N> {
         &mut self,
         key: ConnKey,
         channel: ChannelId,
-        kind: Kind,
         name: std::sync::Arc<str>,
         wording: Wording,
         asked: bool,
     ) {
         let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
         let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
-        let followed = !asked && kind == Kind::Presence;
-        let joined =
-            Joined { channel, name, wording, place, asked: asked || !followed, followed, leaving: false };
-        if kind == Kind::User {
+        let followed = !asked && wording.kind() == Kind::Presence;
+        let joined = Joined { channel, name, wording, place, asked: !followed, followed, leaving: false };
+        if wording.kind() == Kind::User {
             conn.inbox = Some(joined);
             return;
         }
@@ -359,29 +358,6 @@ impl<N: Notify> Core<N> {
             // The caller may have hung up; then nobody is there to be told.
             let _ = self.calls.remove(at).answer.send(reply);
         }
-    }
-}
-
-/// A membership that the client did not ask for and is not told of.
-pub(super) fn quietly(kind: Kind, id: std::sync::Arc<str>, wording: Wording) -> crate::conn::Joining {
-    crate::conn::Joining {
-        kind,
-        id,
-        wording,
-        password: None,
-        manner: JoinManner::Quiet,
-        username: None,
-        tell: false,
-        else_skip: 0,
-        tag: None,
-    }
-}
-
-/// Passes over steps that only made sense if the one before was done.
-fn skip(conn: &mut Conn, steps: usize) {
-    if let Some(agenda) = &mut conn.agenda {
-        let steps = steps.min(agenda.len());
-        agenda.drain(..steps);
     }
 }
 

@@ -69,9 +69,8 @@ impl Applicant<'_> {
         if !matches!(self.path, "/ws/connect" | "/ws/auth") {
             return Err(NOWHERE);
         }
-        let token = self.query("token").filter(|t| !t.is_empty());
         let key = || self.query("api_key").or_else(|| self.header(API_KEY_HEADER).map(Cow::Borrowed));
-        let who = match token.or_else(|| self.bearer().map(Cow::Borrowed)) {
+        let who = match self.token() {
             Some(token) => Some(self.identify(&token)),
             None => match key() {
                 // A name is no key, in open mode neither.
@@ -93,9 +92,7 @@ impl Applicant<'_> {
             return Err(NOWHERE);
         }
         let user = self.query("user_id").filter(|user| !user.is_empty());
-        let token = self.query("token").filter(|t| !t.is_empty());
-        let token = token.or_else(|| self.bearer().map(Cow::Borrowed));
-        let who = match (&user, &token) {
+        let who = match (&user, &self.token()) {
             (None, None) => return Err(UNAUTHORIZED),
             (Some(user), None) if !self.rules().require_auth => self.named(user),
             (Some(_), None) => return Err(UNAUTHORIZED),
@@ -116,9 +113,7 @@ impl Applicant<'_> {
     fn gator(&self) -> Result<Entry, Turn> {
         let id =
             self.path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/')).ok_or(NOWHERE)?;
-        let token = self.query("token").filter(|t| !t.is_empty());
-        let token = token.or_else(|| self.bearer().map(Cow::Borrowed));
-        let who = match (id, token) {
+        let who = match (id, self.token()) {
             ("auth", Some(token)) => self.identify(&token),
             ("auth", None) => Err(NO_TOKEN),
             (id, token) => {
@@ -150,9 +145,7 @@ impl Applicant<'_> {
             "/ws/admin" => true,
             _ => return Err(NOWHERE),
         };
-        let token = self.query("token").filter(|t| !t.is_empty());
-        let token = token.or_else(|| self.bearer().map(Cow::Borrowed)).or_else(|| self.cookie());
-        let who = match token {
+        let who = match self.token().or_else(|| self.cookie()) {
             None if administers => return Err(UNAUTHORIZED),
             None if !self.rules().require_auth && self.query("token").is_none() => {
                 return Ok(Entry::Known {
@@ -212,6 +205,12 @@ impl Applicant<'_> {
 
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().map(str::trim)
+    }
+
+    /// The token of the query, else of the header.
+    fn token(&self) -> Option<Cow<'_, str>> {
+        let token = self.query("token").filter(|t| !t.is_empty());
+        token.or_else(|| self.bearer().map(Cow::Borrowed))
     }
 
     fn bearer(&self) -> Option<&str> {

@@ -65,7 +65,6 @@ impl<N: Notify> Core<N> {
         let (variant, user) = (conn.variant, principal.user.clone());
         conn.pace.awaits_auth = false;
         conn.pace.expires = principal.expires.map_or(0, |at| moment_of(at, now));
-        conn.name = Some(user.clone());
         conn.who = Some(principal);
         match shared.rules(variant.dialect).greeting {
             Greeting::Online => {
@@ -110,7 +109,6 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         conn.pace.awaits_auth = false;
         conn.pace.expires = principal.expires.map_or(0, |at| moment_of(at, now));
-        conn.name = Some(principal.user.clone());
         conn.who = Some(principal);
         if same && conn.inbox.is_some() {
             let showing = Showing { status: Some(Status::Online), ..Showing::default() };

@@ -13,7 +13,6 @@ use crate::lane::Notify;
 use crate::model::{Address, CloseReason, Code, ConnKey, Dialect, Event, Except, Op, Principal, Refusal};
 use crate::ws::{Flow, Incoming, Violation, frame};
 
-const RATE_LIMITED: Refusal = Refusal::new(Code::RateLimited, "Rate limit exceeded");
 const NOT_TEXT: Refusal =
     Refusal::new(Code::Malformed, "Invalid message format: binary messages are not read");
 
@@ -195,7 +194,7 @@ impl<N: Notify> Core<N> {
             _ => take(&mut conn.messages, rules.messages),
         };
         if !taken {
-            return Err(RATE_LIMITED);
+            return Err(Refusal::RATE_LIMITED);
         }
         let outcome = self.admitted(key, request, tag, shown);
         // Guessing at tokens costs what it costs, right or wrong.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::core::{Call, Core};
+use super::speak::NOT_IN_CONVERSATION;
 use crate::access::{Action, Verb};
 use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{self, Reader, Request, Saying};
@@ -16,7 +17,6 @@ use crate::model::{
 };
 
 const NOT_A_MEMBER: Refusal = Refusal::new(Code::NotFound, "Not a member of this room");
-const NOT_IN_CONVERSATION: Refusal = Refusal::new(Code::Forbidden, "Not a member of this conversation");
 const NO_CHANNEL: Refusal = Refusal::new(Code::Forbidden, "Access denied to channel");
 
 impl<N: Notify> Core<N> {
@@ -116,7 +116,6 @@ impl<N: Notify> Core<N> {
         }
         let (kind, id) = place.channel().ok_or(NO_CHANNEL)?;
         let joining = Joining {
-            kind,
             id: id.into(),
             wording: place.wording(),
             password: password.map(Into::into),
@@ -254,7 +253,7 @@ impl<N: Notify> Core<N> {
             let name: Arc<str> = name;
             shared.access.admit(Action::On(Verb::Subscribe, Address::Notifications(&name)), &asker)?;
         }
-        let join = |id| super::deliver::quietly(Kind::Topic, id, Wording::Notifications);
+        let join = |id| Joining::quietly(id, Wording::Notifications);
         let mut steps: Vec<_> = types.iter().map(channel).map(|id| Step::Join(join(id))).collect();
         steps.push(Step::SayNotifications { types: types.iter().map(|t| Arc::from(*t)).collect() });
         self.plan(key, steps);

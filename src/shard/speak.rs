@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::core::Core;
+use crate::channel::NOT_A_SPEAKER;
 use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{Order, Speech};
 use crate::lane::Notify;
@@ -14,8 +15,7 @@ use crate::model::{
     Manner, Op, Principal, Refusal, Target, Verbatim,
 };
 
-const NOT_A_MEMBER: Refusal = Refusal::new(Code::Forbidden, "Not a member of this room");
-const NOT_IN_CONVERSATION: Refusal = Refusal::new(Code::Forbidden, "Not a member of conversation");
+pub(super) const NOT_IN_CONVERSATION: Refusal = Refusal::new(Code::Forbidden, "Not a member of conversation");
 
 impl<N: Notify> Core<N> {
     pub(super) fn request_publish(
@@ -30,7 +30,7 @@ impl<N: Notify> Core<N> {
         let rules = self.shared.rules(dialect);
         let joined = conn.member_of(place).map(|j| j.channel);
         let joins = match (dialect, speech.manner) {
-            (Dialect::Nexus, Manner::Broadcast) if joined.is_none() => return Err(NOT_A_MEMBER),
+            (Dialect::Nexus, Manner::Broadcast) if joined.is_none() => return Err(NOT_A_SPEAKER),
             (Dialect::Nexus, Manner::Talk) => true,
             // In production one speaks where one is (ruling G7).
             (Dialect::Gator, _) if joined.is_none() && rules.require_auth => return Err(NOT_IN_CONVERSATION),
@@ -41,7 +41,8 @@ impl<N: Notify> Core<N> {
             detail: detail_of(dialect, speech),
             member: joined.is_some(),
             echo: echo_of(dialect),
-            confirm: dialect == Dialect::Nexus,
+            // `chat.delivered` is of chat (NEX-23).
+            confirm: joins,
         };
         let unlimited = rules.window.limit == 0;
         match joined {
@@ -157,7 +158,7 @@ fn standing(place: Address<'_>, name: &ChannelName, tag: Option<Arc<str>>) -> Jo
         // Who may not be in it does not speak in it either.
         else_skip: 1,
         tag,
-        ..super::deliver::quietly(Kind::Room, name.id.clone(), place.wording())
+        ..Joining::quietly(name.id.clone(), place.wording())
     }
 }
 

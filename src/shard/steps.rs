@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::core::{Core, PersonaCall};
-use super::deliver::quietly;
 use crate::access::{Action, Verb};
 use crate::channel::too_many_rooms;
 use crate::conn::{Joined, Joining, Phase, Step, Wait};
@@ -137,12 +136,8 @@ impl<N: Notify> Core<N> {
             return self.ask_inbox(key, Op::Grant { limit: window.limit, window_ms: window.length });
         }
         if !conn.peer.window.try_take(window.limit, window.length, now) {
-            if let Some(agenda) = &mut conn.agenda {
-                let steps = else_skip.min(agenda.len());
-                agenda.drain(..steps);
-            }
-            let over = Refusal::new(Code::RateLimited, "Rate limit exceeded");
-            self.refuse(key, About::Other, &over, tag.as_deref());
+            conn.skip(else_skip);
+            self.refuse(key, About::Other, &Refusal::RATE_LIMITED, tag.as_deref());
         }
     }
 
@@ -154,14 +149,12 @@ impl<N: Notify> Core<N> {
         let mut steps = Vec::new();
         for follow in follows {
             match follow {
-                Follow::Presence(user) => {
-                    steps.push(Step::Join(quietly(Kind::Presence, user, Wording::Presence)))
-                }
+                Follow::Presence(user) => steps.push(Step::Join(Joining::quietly(user, Wording::Presence))),
                 Follow::Room(room) => {
                     let action = Action::On(Verb::Subscribe, Address::Conversation(&room));
                     let asker = super::inbound::asker(conn, conn.who.as_deref(), &shared);
                     if shared.access.admit(action, &asker).is_ok() {
-                        let joining = quietly(Kind::Room, room, Wording::Conversation);
+                        let joining = Joining::quietly(room, Wording::Conversation);
                         steps.push(Step::Join(Joining { manner: JoinManner::Standing, ..joining }));
                     } else {
                         steps.push(Step::Forsake { room });
@@ -177,12 +170,12 @@ impl<N: Notify> Core<N> {
     /// Takes a place among its user's rooms first, where it has a user and there is a limit to keep.
     fn begin_join(&mut self, key: ConnKey, joining: Joining) {
         let shared = self.shared.clone();
+        let kind = joining.wording.kind();
         let Some(conn) = self.conn_mut(key) else { return };
-        let there =
-            conn.rooms.iter_mut().find(|j| j.kind() == joining.kind && j.name == joining.id && !j.leaving);
+        let there = conn.rooms.iter_mut().find(|j| j.kind() == kind && j.name == joining.id && !j.leaving);
         if let Some(joined) = there {
             joined.asked |= joining.tell;
-            joined.followed |= !joining.tell && joining.kind == Kind::Presence;
+            joined.followed |= !joining.tell && kind == Kind::Presence;
             // A member that joins again is told again, and nobody else is.
             if joining.tell {
                 let saying = Saying::Joined(joining.wording.of(&joining.id));
@@ -190,7 +183,7 @@ impl<N: Notify> Core<N> {
             }
             return;
         }
-        if conn.has_user() && joining.kind == Kind::Room {
+        if conn.has_user() && kind == Kind::Room {
             return self.claim(key, joining);
         }
         let max = shared.rules(conn.variant.dialect).max_rooms_per_user;

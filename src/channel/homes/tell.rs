@@ -20,24 +20,21 @@ impl Homes {
         !self.untold.is_empty()
     }
 
-    /// Tells all changes of presence of the turn, once per user. `online`: users online in a realm on all
-    /// shards, as far as this one knows.
-    pub fn settle(&mut self, online: impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
-        if self.untold.is_empty() {
-            return;
-        }
+    /// Tells all changes of presence of the turn, once per user. `elsewhere`: users of a realm who are
+    /// online on other shards, as far as this one knows.
+    pub fn settle(&mut self, elsewhere: impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
         for (index, generation) in std::mem::take(&mut self.untold) {
             if self.slots[index as usize].generation != generation {
                 continue;
             }
-            self.tell_presence(index, &online, outlet);
+            self.tell_presence(index, &elsewhere, outlet);
             if self.user(index).is_some_and(User::is_over) {
                 self.remove(index);
             }
         }
     }
 
-    fn tell_presence(&mut self, index: u32, online: &impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
+    fn tell_presence(&mut self, index: u32, elsewhere: &impl Fn(RealmId) -> usize, outlet: &mut impl Outlet) {
         let Some(user) = self.user_mut(index) else { return };
         let there = user.has_device();
         user.untold = false;
@@ -46,7 +43,7 @@ impl Homes {
         let rooms = user.rooms_to_tell();
         let limits = self.realm(name.realm);
         let to = match limits.presence_broadcast_limit {
-            max if max != 0 && online(name.realm) > max => {
+            max if max != 0 && elsewhere(name.realm) + self.users_online_in(name.realm) > max => {
                 let nobody = ReplyTo::Nobody { shard: self.shard };
                 let rooms = if limits.presence_broadcast { rooms } else { Vec::new() };
                 Tell::Rooms(from.unwrap_or(nobody), rooms)

@@ -138,8 +138,8 @@ fn apply(homes: &mut Homes, now_ms: u64, target: Target, origin: Origin, op: Op)
 
 /// The end of a turn.
 fn settle(homes: &mut Homes) -> Heard {
-    let (mut heard, online) = (Heard::default(), homes.users_online());
-    homes.settle(|_| online, &mut heard);
+    let mut heard = Heard::default();
+    homes.settle(|_| 0, &mut heard);
     heard
 }
 
@@ -150,8 +150,7 @@ fn act(homes: &mut Homes, target: Target, origin: Origin, op: Op) -> Heard {
 
 fn act_at(homes: &mut Homes, now_ms: u64, target: Target, origin: Origin, op: Op) -> Heard {
     let mut heard = apply(homes, now_ms, target, origin, op);
-    let online = homes.users_online();
-    homes.settle(|_| online, &mut heard);
+    homes.settle(|_| 0, &mut heard);
     heard
 }
 
