@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Http, Nexus, Sge, Speaker, TestServer, request};
+use support::{Gator, Http, Nexus, Sge, Speaker, TestServer, request};
 
 const KEYS: &str = "[auth]\napi_keys = ['speaks=key-that-speaks-01234:publish', 'shows=key-that-shows-012345:presence', \
                     'mute=key-that-may-nothing1', 'root=key-that-is-admin-0123:admin']\n";
@@ -125,6 +125,30 @@ async fn services_speak_for_others_as_far_as_their_scopes_go() {
             bob.expect_nothing().await;
         }
     }
+}
+
+#[tokio::test]
+async fn whom_a_service_speaks_and_types_for_is_the_sender_in_every_dialect() {
+    let server = TestServer::start(&format!(
+        "{KEYS}[sge]\nrealm = 'square'\npresence_broadcast = false\n[gator]\nrealm = 'square'\npresence_broadcast = false"
+    ));
+    let mut bob = server.speaker(Gator, "bob").await;
+    bob.join("hall").await;
+    let mut service = service(&server, "key-that-speaks-01234").await;
+    service.join("hall").await;
+    service.send(&spoofs("ann")[3]).await;
+    bob.next_is(
+        json!({ "type": "typing_indicator", "conversation_id": "hall", "user_id": "ann", "is_typing": true }),
+    )
+    .await;
+    // Nor is it the service where the server completes what was said.
+    let inner = json!({ "from": "ann", "to": "hall", "message": "trust me", "message_type": "groupchat" });
+    service.send(&json!({ "type": "ChatMessage", "message": inner })).await;
+    bob.expect(json!({ "type": "typing_indicator", "user_id": "ann", "is_typing": false })).await;
+    bob.next_is(Gator.said("ann", "hall", "trust me")).await;
+    service
+        .expect(json!({ "type": "ChatMessage", "message": { "from": "ann", "message": "trust me" } }))
+        .await;
 }
 
 #[tokio::test]

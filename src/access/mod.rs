@@ -28,7 +28,8 @@
 //! | no channel of the dialect | | nobody | nobody | nobody |
 //!
 //! NEXUS has two words for one channel: there the first rule that matches `room:X` or `conversation:X` is the rule
-//! of both. Dialects that share a realm share channels, not words: a rule is needed for each word that leads there.
+//! of both. In a realm that dialects share, `room:X`, `conversation:X`, `group:X` and `channel:public:X` are words for one
+//! channel: a rule about one is about all, unless it names a dialect.
 //!
 //! | action | who |
 //! |---|---|

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use super::call::{Asked, Backend, Site};
 use super::fault::{Answer, Fault};
 use super::routes::{Answers, Endpoint, Route, Schema};
-use super::visit::{Visit, ok, schema};
+use super::visit::{Visit, moment, ok, schema};
 use crate::access::Action;
+use crate::dialect::aegisx::address;
 use crate::dialect::raw;
-use crate::model::{ChannelName, Dialect, Event, Except, Kind, Op, Principal, Reply};
+use crate::model::{Address, ChannelName, Dialect, Event, Except, Kind, Op, Principal, Reply};
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub async fn handle(call: Call, asked: &Asked<'_>, backend: &impl Backend, site:
             announce(&visit, name, frame(&text)).await?;
         }
         Call::Channel => {
-            let name = channel(&visit, visit.var("channel")?)?;
+            let name = channel(&visit, visit.segment("channel"))?;
             let event = frame(json_field(&visit, "message")?);
             if let Some(all) = all_types(&name) {
                 // Who listens to every type and to this one hears it once (ruling A5).
@@ -101,8 +101,7 @@ pub async fn handle(call: Call, asked: &Asked<'_>, backend: &impl Backend, site:
             announce(&visit, name, event).await?;
         }
     }
-    let now = UNIX_EPOCH + Duration::from_millis(visit.backend.now_ms());
-    let timestamp = humantime::format_rfc3339_millis(now).to_string();
+    let timestamp = moment(visit.backend.now_ms());
     Ok(ok(&json!({ "status": "sent", "timestamp": timestamp })))
 }
 
@@ -131,18 +130,15 @@ fn all_types(name: &ChannelName) -> Option<ChannelName> {
 
 /// The channel of that name: of the tenant that the name says, or, where public channels are shared, of all.
 fn channel(visit: &Visit<'_, impl Backend>, name: &str) -> Result<ChannelName, Fault> {
-    let part = |rest: &str| rest.split(':').next().filter(|part| !part.is_empty()).map(Arc::from);
-    let (tenant, kind, id): (Option<Arc<str>>, _, _) = match name.split_once(':') {
-        Some(("public", id)) if !id.is_empty() => {
-            let shared = || Principal::DEFAULT_TENANT.into();
-            let tenant = if visit.site.public_per_tenant { visit.tenant() } else { shared() };
-            (Some(tenant), Kind::Room, id)
-        }
-        Some(("tenant" | "notifications", rest)) => (part(rest), Kind::Topic, name),
-        _ => (None, Kind::Topic, name),
+    let place = address(name)?;
+    let tenant = match place {
+        Address::Public(_) if visit.site.public_per_tenant => Some(visit.tenant()),
+        Address::Public(_) => Some(Principal::DEFAULT_TENANT.into()),
+        _ => name.split(':').nth(1).filter(|tenant| !tenant.is_empty()).map(Arc::from),
     };
     let what = "public:NAME, tenant:TENANT or more, notifications:TENANT:USER:TYPE";
-    let tenant = tenant.ok_or_else(|| Fault::field(visit.wrong(), "channel", what))?;
+    let wrong = || Fault::field(visit.wrong(), "channel", what);
+    let ((kind, id), tenant) = place.channel().zip(tenant).ok_or_else(wrong)?;
     Ok(ChannelName { realm: visit.realm(), tenant, kind, id: id.into() })
 }
 
@@ -161,16 +157,14 @@ async fn stats(visit: &Visit<'_, impl Backend>) -> Answer {
         }
     }
     let total: usize = tenants.values().sum();
-    let by = |counts: Vec<(&str, usize)>| -> Value {
+    let by = |counts: BTreeMap<Arc<str>, usize>| -> Value {
         counts
             .into_iter()
             .filter(|(_, n)| *n > 0)
-            .map(|(name, n)| (name.to_owned(), Value::from(n)))
+            .map(|(name, n)| (name.to_string(), Value::from(n)))
             .collect()
     };
-    let tenants = by(tenants.iter().map(|(name, n)| (&**name, *n)).collect());
-    let channels = by(channels.iter().map(|(name, n)| (&**name, *n)).collect());
-    Ok(ok(&json!({ "total": total, "byTenant": tenants, "byChannel": channels })))
+    Ok(ok(&json!({ "total": total, "byTenant": by(tenants), "byChannel": by(channels) })))
 }
 
 fn message_schema() -> Value {

@@ -62,14 +62,13 @@ pub struct Site {
     pub max_body_bytes: usize,
     /// How long a body may take to arrive; then 408.
     pub body_timeout: Duration,
-    pub served: Vec<&'static str>,
+    /// Dialects that some listener lets in.
+    pub served: Vec<Dialect>,
 }
 
 /// One request, taken apart.
 #[derive(Debug)]
 pub struct Asked<'a> {
-    /// The path without the dialect's prefix.
-    pub path: &'a str,
     /// What follows `?`.
     pub query: &'a str,
     pub headers: &'a HeaderMap,
@@ -120,6 +119,9 @@ impl Asked<'_> {
 
 /// Where a service puts its key (SGE-04).
 pub const API_KEY_HEADER: &str = "x-api-key";
+
+/// The header of an answer that says how many there are, where not all are named.
+pub const TOTAL_COUNT_HEADER: &str = "x-total-count";
 
 const INVALID_TOKEN: Refusal = Refusal::new(Code::Unauthenticated, "Invalid token");
 const INVALID_KEY: Refusal = Refusal::new(Code::Unauthenticated, "Invalid API key");

@@ -1,5 +1,7 @@
 //! Why a REST call was refused, in JSON.
 
+use std::fmt::Display;
+
 use hyper::{Response, StatusCode, header};
 use serde_json::json;
 
@@ -19,7 +21,7 @@ pub type Answer = Result<Response<Body>, Fault>;
 
 impl Fault {
     /// A field is not what it must be.
-    pub fn field(code: Code, name: &'static str, what: &str) -> Self {
+    pub fn field(code: Code, name: &'static str, what: impl Display) -> Self {
         Self { refusal: Refusal::with(code, format!("{name} must be {what}")), field: Some(name) }
     }
 

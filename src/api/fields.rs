@@ -1,5 +1,7 @@
 //! The fields of a JSON body, read by name and type.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
@@ -40,7 +42,7 @@ impl<'a> Fields<'a> {
     fn typed<T>(
         self,
         name: &'static str,
-        what: &str,
+        what: impl Display,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Result<Option<T>, Fault> {
         match self.get(name) {
@@ -49,15 +51,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn needed<T>(self, name: &'static str, what: &str, read: Option<T>) -> Result<T, Fault> {
+    fn needed<T>(self, name: &'static str, what: impl Display, read: Option<T>) -> Result<T, Fault> {
         read.ok_or_else(|| Fault::field(self.wrong, name, what))
     }
 
     /// A string of 1 to `max` bytes, which must be there.
     pub fn text(self, name: &'static str, max: usize) -> Result<&'a str, Fault> {
-        let what = format!("a string of 1 to {max} bytes");
-        let text = self.typed(name, &what, |value| within(value, 1, max))?;
-        self.needed(name, &what, text)
+        let what = format_args!("a string of 1 to {max} bytes");
+        let text = self.typed(name, what, |value| within(value, 1, max))?;
+        self.needed(name, what, text)
     }
 
     /// An id of a user or channel, which must be there.
@@ -67,15 +69,15 @@ impl<'a> Fields<'a> {
 
     /// A string of at most [`MAX_NAME_BYTES`]; empty counts as absent.
     pub fn label(self, name: &'static str) -> Result<Option<&'a str>, Fault> {
-        let what = format!("a string of at most {MAX_NAME_BYTES} bytes");
-        let label = self.typed(name, &what, |value| within(value, 0, MAX_NAME_BYTES))?;
+        let what = format_args!("a string of at most {MAX_NAME_BYTES} bytes");
+        let label = self.typed(name, what, |value| within(value, 0, MAX_NAME_BYTES))?;
         Ok(label.filter(|label| !label.is_empty()))
     }
 
     /// An array of at most [`MAX_ITEMS`] names; absent: none.
     pub fn labels(self, name: &'static str) -> Result<Vec<&'a str>, Fault> {
-        let what = format!("an array of at most {MAX_ITEMS} strings of 1 to {MAX_NAME_BYTES} bytes");
-        let labels = self.typed(name, &what, |value| {
+        let what = format_args!("an array of at most {MAX_ITEMS} strings of 1 to {MAX_NAME_BYTES} bytes");
+        let labels = self.typed(name, what, |value| {
             let items = value.as_array().filter(|items| items.len() <= MAX_ITEMS)?;
             items.iter().map(|item| within(item, 1, MAX_NAME_BYTES)).collect()
         })?;
@@ -89,7 +91,7 @@ impl<'a> Fields<'a> {
         words: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Fault> {
-        self.typed(name, &format!("one of {words}"), |value| read(value.as_str()?))
+        self.typed(name, format_args!("one of {words}"), |value| read(value.as_str()?))
     }
 
     /// The same, which must be there.
@@ -100,7 +102,7 @@ impl<'a> Fields<'a> {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, Fault> {
         let word = self.word(name, words, read)?;
-        self.needed(name, &format!("one of {words}"), word)
+        self.needed(name, format_args!("one of {words}"), word)
     }
 
     /// `true` or `false`.

@@ -1,7 +1,5 @@
 //! The REST of the NEXUS dialect: statistics, who is where, notifications (NEX-54 to NEX-59; rulings N13, N14, N16).
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 
 use super::call::{Asked, Backend, Site};
@@ -9,7 +7,7 @@ use super::fault::{Answer, Fault};
 use super::fields::Fields;
 use super::notice::{self, Notice};
 use super::routes::{Answers, Endpoint, Route, Schema};
-use super::visit::{Visit, no_answer, ok, schema};
+use super::visit::{Visit, moment, no_answer, ok, schema};
 use crate::access::{Action, Verb};
 use crate::dialect::MAX_NAME_BYTES;
 use crate::model::{Address, Dialect, Kind, Op, Priority, Reply, Status};
@@ -118,11 +116,6 @@ fn stats(site: &Site, backend: &impl Backend) -> Value {
     })
 }
 
-/// Milliseconds since 1970 as the dialect writes moments.
-fn moment(at_ms: u64) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at_ms)).to_string()
-}
-
 async fn online(visit: &Visit<'_, impl Backend>) -> Answer {
     let (users, total) = visit.users(None).await?;
     let users: Vec<&str> = users.iter().map(|user| &*user.user).collect();
@@ -139,10 +132,7 @@ async fn online(visit: &Visit<'_, impl Backend>) -> Answer {
 async fn room(visit: &Visit<'_, impl Backend>) -> Answer {
     let room = visit.var("room_id")?;
     visit.admit(Action::On(Verb::Subscribe, Address::Room(room)))?;
-    let name = visit.channel(Kind::Room, room);
-    // It tells nobody that it is there who may not see it.
-    visit.ask(name.clone(), Op::DescribeRoom).await?;
-    match visit.ask(name, Op::ListMembers).await? {
+    match visit.ask(visit.channel(Kind::Room, room), Op::ListMembers).await? {
         Reply::Members { users, total } => {
             let members: Vec<&str> = users.iter().map(|user| &**user).collect();
             Ok(ok(&json!({ "room_id": room, "members": members, "count": total })))

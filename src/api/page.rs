@@ -2,6 +2,7 @@
 
 use super::call::Site;
 use super::routes;
+use crate::model::Dialect;
 use crate::telemetry::process;
 
 // `color-scheme` also makes scroll bars dark where the page is.
@@ -24,12 +25,12 @@ ws.onopen = () =&gt; {
 };";
 
 /// Where clients of each dialect connect on a listener that all share.
-const DIALECTS: [(&str, &str); 5] = [
-    ("SGE", "/ws/connect?token=NAME"),
-    ("NEXUS", "/ws?user_id=NAME"),
-    ("Gator", "/ws/NAME"),
-    ("AegisX", "/ws?token=NAME"),
-    ("Tusk", "/"),
+const DIALECTS: [(Dialect, &str, &str); 5] = [
+    (Dialect::Sge, "SGE", "/ws/connect?token=NAME"),
+    (Dialect::Nexus, "NEXUS", "/ws?user_id=NAME"),
+    (Dialect::Gator, "Gator", "/ws/NAME"),
+    (Dialect::Aegisx, "AegisX", "/ws?token=NAME"),
+    (Dialect::Tusk, "Tusk", "/"),
 ];
 
 /// The page. Everything in it is the server's own: nothing a client said is shown.
@@ -44,7 +45,8 @@ pub fn render(site: &Site) -> String {
         figures.iter().map(|(name, n)| format!("<tr><td>{name}</td><td class=n>{n}</td></tr>")).collect();
     let dialects: String = DIALECTS
         .iter()
-        .map(|(name, path)| format!("<tr><td>{name}</td><td><code>{path}</code></td></tr>"))
+        .filter(|(dialect, ..)| site.served.contains(dialect))
+        .map(|(_, name, path)| format!("<tr><td>{name}</td><td><code>{path}</code></td></tr>"))
         .collect();
     let routes: String = routes::all()
         .map(|r| {
@@ -54,13 +56,11 @@ pub fn render(site: &Site) -> String {
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>Lanecast</title><style>{STYLE}</style><h1>Lanecast {version}</h1>\
-         <p>A real-time server. WebSocket dialects served here: {served}.</p>\
-         <table>{figures}</table><h2>WebSockets</h2>\
+         <p>A real-time server.</p><table>{figures}</table><h2>WebSockets</h2>\
          <p>On a listener that all dialects share; <code>NAME</code> is a token where one is demanded:</p>\
          <table>{dialects}</table><h2>Try it in this page's console (Tusk)</h2><pre>{TRY}</pre>\
          <h2>HTTP</h2><table>{routes}</table></html>",
         version = env!("CARGO_PKG_VERSION"),
-        served = site.served.join(", "),
     )
 }
 

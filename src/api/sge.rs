@@ -8,13 +8,14 @@ use hyper::Response;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::call::{Asked, Backend, Site};
+use super::call::{Asked, Backend, Site, TOTAL_COUNT_HEADER};
 use super::fault::{Answer, Fault};
 use super::fields::Fields;
 use super::notice::{self, Notice};
 use super::routes::{Answers, Endpoint, Route, Schema};
 use super::visit::{Visit, no_answer, ok, schema};
 use crate::access::{Action, Verb};
+use crate::dialect::sge::address;
 use crate::dialect::{MAX_ITEMS, MAX_NAME_BYTES};
 use crate::model::{
     Address, Code, Contact, Dialect, Event, Except, Kind, Notification, Op, Presence, Refusal, Reply,
@@ -134,21 +135,21 @@ pub const ROUTES: &[Route] = &[
 
 /// Carries out a call.
 pub async fn handle(call: Call, asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Answer {
-    if call == Call::Status {
-        return Ok(ok(&status(site, backend)));
-    }
-    let visit = Visit::new(Dialect::Sge, asked, backend, site)?;
-    // Who has to say who it is hears that first, whatever else is wrong.
-    visit.admit(Action::List)?;
+    let visit = || -> Result<_, Fault> {
+        let visit = Visit::new(Dialect::Sge, asked, backend, site)?;
+        // Who has to say who it is hears that first, whatever else is wrong.
+        visit.admit(Action::List)?;
+        Ok(visit)
+    };
     match call {
         Call::Status => Ok(ok(&status(site, backend))),
-        Call::Presences => presences(&visit).await,
-        Call::Presence => presence(&visit).await,
-        Call::SetPresence => set_presence(&visit).await,
-        Call::PresenceHistory => history(&visit).await,
-        Call::Roster | Call::SetContact | Call::RemoveContact => roster(call, &visit).await,
-        Call::Broadcast => broadcast(&visit).await,
-        Call::Notify => notify(&visit).await,
+        Call::Presences => presences(&visit()?).await,
+        Call::Presence => presence(&visit()?).await,
+        Call::SetPresence => set_presence(&visit()?).await,
+        Call::PresenceHistory => history(&visit()?).await,
+        Call::Roster | Call::SetContact | Call::RemoveContact => roster(call, &visit()?).await,
+        Call::Broadcast => broadcast(&visit()?).await,
+        Call::Notify => notify(&visit()?).await,
     }
 }
 
@@ -180,7 +181,7 @@ async fn presences(visit: &Visit<'_, impl Backend>) -> Answer {
     let seen = users.iter().filter(|user| visit.admit(watching(&user.user)).is_ok());
     let by_user: Map<String, Value> = seen.map(|user| (user.user.to_string(), shown(user))).collect();
     let mut response = ok(&by_user.into());
-    response.headers_mut().insert(HeaderName::from_static("x-total-count"), HeaderValue::from(total));
+    response.headers_mut().insert(HeaderName::from_static(TOTAL_COUNT_HEADER), HeaderValue::from(total));
     Ok(response)
 }
 
@@ -304,46 +305,26 @@ fn sent(visit: &Visit<'_, impl Backend>, delivered: Value) -> Response<Body> {
 async fn broadcast(visit: &Visit<'_, impl Backend>) -> Answer {
     visit.admit(Action::Notify)?;
     let channel = visit.var("channel")?;
-    let place = place(channel);
-    let (kind, id) = match place {
-        Address::System => (Kind::Topic, ""),
-        Address::Named(id) => (Kind::Topic, id),
-        Address::Group(id) => (Kind::Room, id),
-        Address::Inbox(user) | Address::Chat(user) => (Kind::User, user),
-        _ => {
-            let what = "system, group:ID, user:ID, chat:ID or a name without a type";
-            return Err(Fault::field(visit.wrong(), "channel", what));
-        }
-    };
+    let place = address(channel);
+    if matches!(place, Address::Presence(_) | Address::Foreign(_)) {
+        let what = "system, group:ID, user:ID, chat:ID or a name without a type";
+        return Err(Fault::field(visit.wrong(), "channel", what));
+    }
     visit.admit(Action::On(Verb::Publish, place))?;
     let notification = notification(visit, Some(channel))?;
-    let delivered = if place == Address::System {
-        visit.notify_all(notification).await?.into()
-    } else if kind == Kind::User {
-        visit.notify(id, notification).await?.into()
-    } else {
-        let event = Event::Notification(notification.into());
-        let op = Op::Announce { event, except: Except::Nobody };
-        match visit.ask(visit.channel(kind, id), op).await? {
-            Reply::Notified { delivered } => delivered.into(),
-            _ => Value::Null,
+    let delivered = match place.channel() {
+        None => visit.notify_all(notification).await?.into(),
+        Some((Kind::User, user)) => visit.notify(user, notification).await?.into(),
+        Some((kind, id)) => {
+            let event = Event::Notification(notification.into());
+            let op = Op::Announce { event, except: Except::Nobody };
+            match visit.ask(visit.channel(kind, id), op).await? {
+                Reply::Notified { delivered } => delivered.into(),
+                _ => Value::Null,
+            }
         }
     };
     Ok(sent(visit, delivered))
-}
-
-/// The document's channels, and names without a type (ruling S13).
-fn place(channel: &str) -> Address<'_> {
-    match channel.split_once(':') {
-        None if channel == "system" => Address::System,
-        None => Address::Named(channel),
-        Some((_, "")) => Address::Foreign(channel),
-        Some(("user", user)) => Address::Inbox(user),
-        Some(("chat", user)) => Address::Chat(user),
-        Some(("presence", user)) => Address::Presence(user),
-        Some(("group", group)) => Address::Group(group),
-        Some(_) => Address::Foreign(channel),
-    }
 }
 
 fn notice_schema() -> Value {

@@ -59,7 +59,7 @@ impl Stage {
             headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a value"));
         }
         let body = body.as_bytes();
-        let asked = Asked { path, query: "", headers: &headers, local: self.local, body, vars };
+        let asked = Asked { query: "", headers: &headers, local: self.local, body, vars };
         let response = handle(route, &asked, self, &self.site).await;
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.expect("it is there").to_bytes();
@@ -97,7 +97,7 @@ impl Backend for Stage {
     }
 
     /// `USER`, `TENANT/USER`, and a role or permission behind `+`; `svc` is a service, `bad` is none.
-    fn identify(&self, _: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
+    fn identify(&self, dialect: Dialect, token: &str) -> Result<Arc<Principal>, Refusal> {
         if token == "bad" {
             return Err(Refusal::new(Code::Unauthenticated, "Invalid token"));
         }
@@ -109,8 +109,7 @@ impl Backend for Stage {
             permissions: Some(vec![grant.into()]),
             verified: true,
             service: user == "svc",
-            // Whichever dialect's credentials they are.
-            ..Principal::named(user, RealmId(9))
+            ..Principal::named(user, RealmId(dialect.index() as u8))
         }))
     }
 

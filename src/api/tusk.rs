@@ -73,17 +73,17 @@ pub const ROUTES: &[Route] = &[
 
 /// Carries out a call.
 pub async fn handle(call: Call, asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Answer {
+    let visit = || -> Result<_, Fault> {
+        let visit = Visit::new(Dialect::Tusk, asked, backend, site)?;
+        visit.admit(Action::List)?;
+        Ok(visit)
+    };
     match call {
-        Call::Health => return Ok(ok(&health(site, backend))),
-        Call::Stats => return Ok(ok(&stats(site))),
-        Call::Rooms | Call::Room | Call::CreateRoom => {}
-    }
-    let visit = Visit::new(Dialect::Tusk, asked, backend, site)?;
-    visit.admit(Action::List)?;
-    match call {
-        Call::Room => room(&visit).await,
-        Call::CreateRoom => create_room(&visit).await,
-        Call::Rooms | Call::Health | Call::Stats => rooms(&visit).await,
+        Call::Health => Ok(ok(&health(site, backend))),
+        Call::Stats => Ok(ok(&stats(site))),
+        Call::Rooms => rooms(&visit()?).await,
+        Call::Room => room(&visit()?).await,
+        Call::CreateRoom => create_room(&visit()?).await,
     }
 }
 

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::fields::{Fields, object};
 use super::routes::json_response;
 use crate::access::{Action, Asker};
+use crate::clock::wall_time;
 use crate::dialect::MAX_NAME_BYTES;
 use crate::model::{
     ChannelName, Code, Dialect, Event, Kind, Notification, Op, Presence, Principal, RealmId, Refusal, Reply,
@@ -40,11 +41,7 @@ impl<'a, B: Backend> Visit<'a, B> {
         backend: &'a B,
         site: &'a Site,
     ) -> Result<Self, Refusal> {
-        let realm = site.realms[dialect.index()];
-        let who = asked.principal(dialect, backend)?.map(|who| match who.realm == realm {
-            true => who,
-            false => Principal { realm, ..(*who).clone() }.into(),
-        });
+        let who = asked.principal(dialect, backend)?;
         Ok(Self { asked, backend, site, dialect, who })
     }
 
@@ -77,15 +74,22 @@ impl<'a, B: Backend> Visit<'a, B> {
         ChannelName { realm: self.realm(), tenant: self.tenant(), kind, id: id.into() }
     }
 
-    /// What a variable segment of the path says.
+    /// What a variable segment of the path says, as long as it is.
+    pub fn segment(&self, name: &'static str) -> &'a str {
+        self.asked.vars.get(name)
+    }
+
+    /// A name that a variable segment of the path says.
     ///
     /// # Errors
     /// It is longer than any name may be.
     pub fn var(&self, name: &'static str) -> Result<&'a str, Fault> {
-        let value = self.asked.vars.get(name);
+        let value = self.segment(name);
         match value.len() {
             1..=MAX_NAME_BYTES => Ok(value),
-            _ => Err(Fault::field(self.wrong(), name, &format!("a string of 1 to {MAX_NAME_BYTES} bytes"))),
+            _ => {
+                Err(Fault::field(self.wrong(), name, format_args!("a string of 1 to {MAX_NAME_BYTES} bytes")))
+            }
         }
     }
 
@@ -119,7 +123,7 @@ impl<'a, B: Backend> Visit<'a, B> {
         }
     }
 
-    /// Those of the caller's tenant who are online, or what is known of those named; and how many are online.
+    /// Those of the caller's tenant who are online, or what is known of those named; and how many there are.
     ///
     /// # Errors
     /// A shard does not answer.
@@ -136,13 +140,18 @@ impl<'a, B: Backend> Visit<'a, B> {
         Ok((users, total))
     }
 
-    /// What is known of one user; `None`: nothing.
+    /// What is known of one user at its home; `None`: nothing.
     ///
     /// # Errors
-    /// A shard does not answer.
+    /// The home does not answer.
     pub async fn user(&self, id: &str) -> Result<Option<Presence>, Refusal> {
-        let (mut users, _) = self.users(Some([Arc::from(id)].into())).await?;
-        Ok(users.pop())
+        let home = self.channel(Kind::User, id);
+        let of = Some([home.id.clone()].into());
+        let op = Op::ListUsers { realm: self.realm(), tenant: self.tenant(), of };
+        match self.ask(home, op).await? {
+            Reply::Users { mut users, .. } => Ok(users.pop()),
+            _ => Err(NO_ANSWER),
+        }
     }
 
     /// Tells a user, now or when it comes. Whether it was there.
@@ -177,6 +186,11 @@ impl<'a, B: Backend> Visit<'a, B> {
         let home = self.channel(Kind::Topic, "");
         self.ask(home, Op::AnnounceAll { realm: self.realm(), tenant, event }).await.map(|_| ())
     }
+}
+
+/// A moment in milliseconds since 1970, as dialects of JavaScript write it.
+pub fn moment(at_ms: u64) -> String {
+    humantime::format_rfc3339_millis(wall_time(at_ms)).to_string()
 }
 
 /// An answer to what was done or asked.

@@ -535,10 +535,17 @@ struct Fresh<'a> {
 }
 
 impl Fresh<'_> {
-    fn draft(self, ask: &Ask<'_>, text: Box<str>, detail: Option<Box<crate::model::Detail>>) -> room::Draft {
+    fn draft(
+        self,
+        ask: &Ask<'_>,
+        from: Option<Arc<str>>,
+        text: Box<str>,
+        detail: Option<Box<crate::model::Detail>>,
+    ) -> room::Draft {
         let connection = ask.origin.reply_to.connection().filter(|_| ask.limits.shows_connections);
         room::Draft {
             id: MessageId::random(self.dice.u128(..)),
+            from: from.unwrap_or_else(|| ask.origin.user.clone()),
             text,
             detail,
             connection: connection.map(|key| key.uuid(self.seed)),
@@ -553,11 +560,14 @@ fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outle
             room.join(ask, joining, outlet);
         }
         Op::Leave { variant, quiet, username } => room.leave(ask, variant, quiet, username, outlet),
-        Op::Publish { text, detail, member, echo, confirm } => {
-            let draft = fresh.draft(ask, text, detail);
+        Op::Publish { from, text, detail, member, echo, confirm } => {
+            let draft = fresh.draft(ask, from, text, detail);
             room.publish(ask, draft, Saying { member, echo, confirm }, outlet);
         }
-        Op::Typing { on, username, for_ms } => room.type_in(ask, on, username, for_ms, outlet),
+        Op::Typing { on, from, username, for_ms } => {
+            let user = from.as_ref().unwrap_or(&ask.origin.user);
+            room.type_in(ask, user, on, username, for_ms, outlet);
+        }
         Op::Read { message } => room.amend(ask, message, Change::Read, outlet),
         Op::Edit { message, text } => room.amend(ask, message, Change::Text(text), outlet),
         Op::Delete { message } => {
@@ -578,8 +588,15 @@ fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outle
         Op::Forsake => room.forsake(ask),
         Op::Rename { from } => room.rename(ask, from, outlet),
         Op::ListMembers => {
-            let (users, total) = room.members(LISTED_MAX);
-            ask.answer(outlet, Reply::Members { users, total });
+            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
+                true => {
+                    let (users, total) = room.members(LISTED_MAX);
+                    Reply::Members { users, total }
+                }
+                // It tells nobody that it is there who may not see it.
+                false => Reply::Refused(NO_ROOM),
+            };
+            ask.answer(outlet, reply);
         }
         // The other verbs are for users; a name of kind room never carries them.
         _ => debug_assert!(false, "a user's verb for a room"),
@@ -590,8 +607,8 @@ fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, ou
     match op {
         Op::Join { variant, .. } => topic.join(ask, variant, outlet),
         Op::Leave { variant, quiet, .. } => topic.leave(ask, variant, quiet, outlet),
-        Op::Publish { text, detail, echo, .. } => {
-            let draft = fresh.draft(ask, text, detail);
+        Op::Publish { from, text, detail, echo, .. } => {
+            let draft = fresh.draft(ask, from, text, detail);
             topic.publish(ask, draft, echo, outlet);
         }
         Op::Announce { event, except } => {
@@ -639,7 +656,10 @@ fn apply_to_user(
         Op::NotificationClear { id } => {
             user.mirror(ask, &Event::NotificationCleared { id, at_ms: ask.now.unix_ms }, outlet);
         }
-        Op::Typing { on, username, for_ms } => user.somebody_types(ask, on, username, for_ms, outlet),
+        Op::Typing { on, from, username, for_ms } => {
+            let writer = from.as_ref().unwrap_or(&ask.origin.user);
+            user.somebody_types(ask, writer, on, username, for_ms, outlet);
+        }
         Op::Acknowledge { id } => user.mailbox.acknowledge(id),
         Op::Announce { event, except } => {
             user.relay(ask, &event, &except, outlet);

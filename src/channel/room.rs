@@ -35,6 +35,8 @@ pub struct Room {
 /// A message that is to be said.
 pub struct Draft {
     pub id: MessageId,
+    /// Who says it: whoever asked, or for whom that one may speak.
+    pub from: Arc<str>,
     pub text: Box<str>,
     pub detail: Option<Box<Detail>>,
     pub connection: Option<Uuid>,
@@ -170,7 +172,7 @@ impl Room {
         if !quiet {
             ask.answer(outlet, Reply::Left { kind: Kind::Room, id: self.name.id.clone() });
         }
-        self.stop_typing(ask, outlet);
+        self.stop_typing(ask, &origin.user, outlet);
         let stands = named(origin).is_some_and(|user| self.members.went(&user, quiet));
         if !stands {
             let (room, user, at_ms) = (self.name.id.clone(), origin.user.clone(), ask.now.unix_ms);
@@ -217,13 +219,13 @@ impl Room {
             id: draft.id,
             kind: Kind::Room,
             place: self.name.id.clone(),
-            from: origin.user.clone(),
+            from: draft.from,
             connection: draft.connection,
             text: draft.text,
             detail: draft.detail,
             at_ms: ask.now.unix_ms,
         };
-        self.stop_typing(ask, outlet);
+        self.stop_typing(ask, &message.from, outlet);
         if ask.limits.message_cache > 0 {
             if self.recent.len() >= ask.limits.message_cache {
                 self.recent.pop_front();
@@ -291,25 +293,25 @@ impl Room {
     pub fn type_in(
         &mut self,
         ask: &Ask<'_>,
+        user: &Arc<str>,
         on: bool,
         username: Option<Arc<str>>,
         for_ms: u64,
         outlet: &mut impl Outlet,
     ) {
-        let user = &ask.origin.user;
         if !on {
-            return self.stop_typing(ask, outlet);
+            return self.stop_typing(ask, user, outlet);
         }
         if self.typing.start(user, username.clone(), ask.now.mono_ms, for_ms) {
             self.tell_typing(ask, user, username, true, outlet);
         }
     }
 
-    fn stop_typing(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
+    fn stop_typing(&mut self, ask: &Ask<'_>, user: &str, outlet: &mut impl Outlet) {
         if self.typing.is_empty() {
             return;
         }
-        if let Some(writer) = self.typing.stop(&ask.origin.user) {
+        if let Some(writer) = self.typing.stop(user) {
             self.tell_typing(ask, &writer.user, writer.username, false, outlet);
         }
     }

@@ -43,7 +43,7 @@ impl Topic {
             id: draft.id,
             kind: self.name.kind,
             place: self.name.id.clone(),
-            from: ask.origin.user.clone(),
+            from: draft.from,
             connection: draft.connection,
             text: draft.text,
             detail: draft.detail,

@@ -366,18 +366,18 @@ impl User {
     pub fn somebody_types(
         &mut self,
         ask: &Ask<'_>,
+        writer: &Arc<str>,
         on: bool,
         username: Option<Arc<str>>,
         for_ms: u64,
         outlet: &mut impl Outlet,
     ) {
-        let writer = ask.origin.user.clone();
         let tell = match on {
-            true => self.kept.typing.start(&writer, username.clone(), ask.now.mono_ms, for_ms),
-            false => self.kept.typing.stop(&writer).is_some(),
+            true => self.kept.typing.start(writer, username.clone(), ask.now.mono_ms, for_ms),
+            false => self.kept.typing.stop(writer).is_some(),
         };
         if tell {
-            self.tell_typing(ask, &writer, username, on, outlet);
+            self.tell_typing(ask, writer, username, on, outlet);
         }
     }
 

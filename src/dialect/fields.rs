@@ -58,14 +58,13 @@ impl<'t, 'a> Fields<'t, 'a> {
 
     /// An array of strings, of at most [`MAX_ITEMS`](super::MAX_ITEMS) that are each a name.
     pub fn names(self, name: &str) -> Result<Option<Vec<&'a str>>, Refusal> {
-        let what = format!("an array of strings of 1 to {} bytes", super::MAX_NAME_BYTES);
         let read = |value: Value<'t, 'a>| {
             let items = value.as_array()?;
             let each = items.iter().map(|v| v.into_string());
             let fits = |item: &&str| (1..=super::MAX_NAME_BYTES).contains(&item.len());
             each.map(|item| item.filter(fits)).collect::<Option<Vec<_>>>()
         };
-        match self.typed(name, &what, read)? {
+        match self.typed(name, NAMES, read)? {
             Some(items) if items.len() > super::MAX_ITEMS => {
                 let said = format!(
                     "Field \"{name}\" has {} items, at most {} are allowed",
@@ -78,6 +77,11 @@ impl<'t, 'a> Fields<'t, 'a> {
         }
     }
 
+    /// An array, as long as it is: how many are in it.
+    pub fn items(self, name: &str) -> Result<Option<usize>, Refusal> {
+        self.typed(name, "an array", |value| Some(value.as_array()?.len()))
+    }
+
     /// Whether there is a field of that name which is not `null`.
     pub fn has(self, name: &str) -> bool {
         self.get(name).is_some()
@@ -88,6 +92,10 @@ impl<'t, 'a> Fields<'t, 'a> {
         self.typed(name, "an object", Self::new)
     }
 }
+
+/// What [`Fields::names`] wants: names of at most [`MAX_NAME_BYTES`](super::MAX_NAME_BYTES).
+const NAMES: &str = "an array of strings of 1 to 256 bytes";
+const _: () = assert!(super::MAX_NAME_BYTES == 256);
 
 /// The refusal of a field that is there and is not what it must be.
 pub fn must_be(name: &str, what: &str) -> Refusal {

@@ -18,7 +18,7 @@ use bytes::BytesMut;
 pub use fields::Fields;
 pub use request::{Heard, Order, Reader, Request, Speech};
 pub use saying::{About, Aside, Saying, Stats};
-pub use scratch::JsonScratch;
+pub use scratch::{JsonScratch, KEEP_MAX_BYTES};
 
 use crate::model::{Address, Code, Dialect, Event, Refusal};
 

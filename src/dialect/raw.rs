@@ -43,6 +43,17 @@ pub(crate) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     members(json).filter(|member| member.is_named(name)).last().map(|member| member.value)
 }
 
+/// The same of several names, in one pass.
+pub(crate) fn named<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut values = [None; N];
+    for member in members(json) {
+        if let Some(n) = names.iter().position(|name| member.is_named(name)) {
+            values[n] = Some(member.value);
+        }
+    }
+    values
+}
+
 fn skip_space(json: &str, mut at: usize) -> usize {
     let bytes = json.as_bytes();
     while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
@@ -113,6 +124,7 @@ mod tests {
             ("]}", None),
         ] {
             assert_eq!(member(json, name), want, "{name}");
+            assert_eq!(named(json, [name, "z"]), [want, None], "{name}");
         }
         for empty in ["{}", " { } ", "{\n}"] {
             assert_eq!(member(empty, "a"), None);

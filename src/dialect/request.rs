@@ -136,7 +136,8 @@ pub struct Speech<'a> {
     pub mentions: Vec<&'a str>,
     /// Who is to answer.
     pub persona: Option<&'a str>,
-    /// What members of the same dialect receive as it was, where the text is not all.
+    /// What members of the same dialect receive as it was, where the text is not all; see
+    /// [`Verbatim`](crate::model::Verbatim).
     pub verbatim: Option<Box<str>>,
 }
 

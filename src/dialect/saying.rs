@@ -78,6 +78,6 @@ pub enum About {
 pub struct Stats {
     pub total: usize,
     pub by_tenant: Vec<(Arc<str>, usize)>,
-    /// By the name the dialect has for the channel.
+    /// By the channel's name in AegisX, which alone has words for figures.
     pub by_channel: Vec<(Arc<str>, usize)>,
 }

@@ -14,7 +14,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// The longest text whose buffers are kept. Beyond it a text of brackets alone would leave behind some
 /// thirty times its size; the next long one allocates again.
-const KEEP_MAX_BYTES: usize = 64 * 1024;
+pub const KEEP_MAX_BYTES: usize = 64 * 1024;
 
 /// Buffers of the parser and its tape. Once warm, reading a message allocates nothing.
 pub struct JsonScratch {

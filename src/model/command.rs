@@ -56,6 +56,8 @@ pub enum Op {
     },
     /// Say something; `member` is the sender's own shard's word for it.
     Publish {
+        /// For whom, if not for the asker: only a service may.
+        from: Option<Arc<str>>,
         text: Box<str>,
         detail: Option<Box<Detail>>,
         member: bool,
@@ -66,6 +68,8 @@ pub enum Op {
     /// Somebody writes, or stopped. Counts as stopped after so many milliseconds.
     Typing {
         on: bool,
+        /// As in [`Op::Publish`].
+        from: Option<Arc<str>>,
         username: Option<Arc<str>>,
         for_ms: u64,
     },

@@ -39,7 +39,7 @@ pub enum Event {
 
 impl Event {
     /// The dialects that have words for it, a bit each by [`Dialect::index`]: what is for one user waits until a
-    /// device is there that can say it.
+    /// device is there that can say it. Exact for what may wait so; all dialects for the rest, which does not.
     pub fn said_by(&self) -> u8 {
         const fn bits(dialects: &[Dialect]) -> u8 {
             let (mut mask, mut n) = (0, 0);

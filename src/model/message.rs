@@ -59,6 +59,9 @@ pub enum Manner {
 }
 
 /// JSON that a client sent and that members of the same dialect receive as it was; others are given the text.
+///
+/// In AegisX it is a whole value; in NEXUS members of an object, without its braces; in SGE the one or the other,
+/// as whether something was missing. Only the dialect's own encoder reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verbatim {
     pub dialect: Dialect,

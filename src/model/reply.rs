@@ -78,7 +78,7 @@ pub enum Reply {
         users: Vec<Presence>,
         total: usize,
     },
-    /// One shard's connections; channels as the dialect calls them.
+    /// One shard's connections; channels by their names in AegisX, which alone asks.
     Counts {
         by_tenant: Vec<(Arc<str>, usize)>,
         by_channel: Vec<(Arc<str>, usize)>,

@@ -6,9 +6,8 @@
 //! asks and publishes what comes of it:
 //!
 //! ```text
-//! let personas = shard.personas.clone();
 //! spawn_local(async move {
-//!     match personas.ask(&persona, &sender, &text).await {
+//!     match shard.personas.ask(&persona, &sender, &text).await {
 //!         Ok(answer) => say `answer` in the conversation: from the persona, `Manner::Persona`,
 //!         Err(error) => an error frame with `error.to_string()`, to the sender's connection if it is still there,
 //!     }
@@ -29,7 +28,6 @@ mod rules;
 mod stub;
 mod trust;
 
-pub use breaker::{Breaker, BreakerRules, Pass};
 pub use error::PersonaError;
 pub use personas::Personas;
 pub use rules::PersonaRules;

@@ -199,7 +199,7 @@ fn site(config: &Config, registry: Registry) -> Site {
         shared: Dialect::ALL.map(|dialect| rules::of(config, dialect).shared),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: config.server.header_timeout,
-        served: Dialect::ALL.into_iter().filter(|d| *d != Dialect::Echo).map(Dialect::name).collect(),
+        served: Dialect::ALL.into_iter().filter(|d| serves(config, *d)).collect(),
     }
 }
 

@@ -219,7 +219,6 @@ fn aegisx(config: &Config) -> Rules {
             ..times(config)
         },
         greeting: Greeting::Welcome,
-        presence_broadcast: aegisx.presence_broadcast,
         public_per_tenant: aegisx.public_per_tenant,
         tenants,
         ..plain(config, Dialect::Aegisx)

@@ -348,7 +348,6 @@ async fn rest(
         Err(response) => return response,
     };
     let asked = Asked {
-        path,
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         local,
@@ -393,6 +392,7 @@ fn preflight(origins: &OriginPolicy, headers: &HeaderMap) -> Response<Body> {
 /// Lets a page of an allowed origin read the answer (Fetch standard, CORS protocol).
 fn allow_origin(origins: &OriginPolicy, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
     let Some(origin) = origin else { return };
+    answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(api::TOTAL_COUNT_HEADER));
     if *origins == OriginPolicy::Any {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     } else if origin.to_str().is_ok_and(|o| origins.allows(Some(o), None)) {

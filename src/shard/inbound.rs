@@ -169,7 +169,7 @@ impl<N: Notify> Core<N> {
             self.refuse(key, about, &refusal, tag.as_deref());
         }
         self.json = Some(json);
-        if original.capacity() <= KEEP_MAX_BYTES {
+        if original.capacity() <= dialect::KEEP_MAX_BYTES {
             self.original = original;
         }
     }
@@ -333,9 +333,6 @@ impl<N: Notify> Core<N> {
         self.tell(key, &Saying::Refused { about, refusal }, tag);
     }
 }
-
-/// The longest message whose buffer is kept for the next.
-const KEEP_MAX_BYTES: usize = 64 * 1024;
 
 /// A connection that asks as `who`.
 pub(super) fn asker<'a>(conn: &Conn, who: Option<&'a Principal>, shared: &Shared) -> Asker<'a> {

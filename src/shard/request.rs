@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::core::{Call, Core};
-use super::speak::NOT_IN_CONVERSATION;
+use super::speak::{NOT_IN_CONVERSATION, other_than};
 use crate::access::{Action, Verb};
 use crate::conn::{Gathering, Joining, Step};
 use crate::dialect::{self, Reader, Request, Saying};
@@ -38,7 +38,9 @@ impl<N: Notify> Core<N> {
             Request::Leave { place, username } => return self.request_leave(key, place, username, tag),
             Request::Publish { place, ref speech } => return self.request_publish(key, place, speech, tag),
             Request::Direct { to, ref speech } => self.request_direct(key, to, speech, tag),
-            Request::Typing { to, username, on, .. } => return self.request_typing(key, to, username, on),
+            Request::Typing { to, from, username, on } => {
+                return self.request_typing(key, to, from, username, on);
+            }
             Request::SetPresence { user, status, message, location } => {
                 let showing =
                     Showing { status, message: message.map(Into::into), location: location.map(Into::into) };
@@ -179,12 +181,14 @@ impl<N: Notify> Core<N> {
         &mut self,
         key: ConnKey,
         to: Reader<'_>,
+        from: Option<&str>,
         username: Option<&str>,
         on: bool,
     ) -> Result<(), Refusal> {
         let Some(conn) = self.conn(key) else { return Ok(()) };
         let for_ms = self.shared.rules(conn.variant.dialect).typing;
-        let op = Op::Typing { on, username: username.map(Into::into), for_ms };
+        let (from, username) = (other_than(conn, from), username.map(Into::into));
+        let op = Op::Typing { on, from, username, for_ms };
         match to {
             Reader::User(user) => {
                 if let Some(name) = self.channel_name(key, Address::Inbox(user)) {
@@ -289,6 +293,7 @@ impl<N: Notify> Core<N> {
         self.touch();
         let detail = crate::model::Detail { manner: crate::model::Manner::Persona, ..Default::default() };
         let op = Op::Publish {
+            from: None,
             text,
             detail: Some(Box::new(detail)),
             // What asked it was admitted.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::core::Core;
 use crate::channel::NOT_A_SPEAKER;
-use crate::conn::{Gathering, Joining, Step};
+use crate::conn::{Conn, Gathering, Joining, Step};
 use crate::dialect::{Order, Speech};
 use crate::lane::Notify;
 use crate::model::{
@@ -37,6 +37,7 @@ impl<N: Notify> Core<N> {
             _ => false,
         };
         let op = Op::Publish {
+            from: other_than(conn, speech.from),
             text: speech.text.as_ref().into(),
             detail: detail_of(dialect, speech),
             member: joined.is_some(),
@@ -168,6 +169,12 @@ fn echo_of(dialect: Dialect) -> Echo {
         Dialect::Gator | Dialect::Sge => Echo::Always,
         _ => Echo::Member,
     }
+}
+
+/// For whom something is said, if for somebody else: services may (ruling S10).
+pub(super) fn other_than(conn: &Conn, from: Option<&str>) -> Option<Arc<str>> {
+    let own = conn.who.as_ref().map(|who| &*who.user);
+    from.filter(|from| own != Some(from)).map(Arc::from)
 }
 
 /// What a message has besides its text; nothing for most.

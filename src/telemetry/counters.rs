@@ -89,7 +89,7 @@ counters! {
     rooms: Gauge = "rooms", "Rooms whose home this shard is.";
     realm_users: Gauge by Dialect = "realm_users_online", "Users online in the realm of the dialect, whose home this shard is.";
     realm_rooms: Gauge by Dialect = "realm_rooms", "Rooms in the realm of the dialect, whose home this shard is.";
-    users_online: Gauge = "users_online", "Users with a connection, whose home this shard is.";
+    users_online: Gauge = "users_online", "Users with a connection who do not show as offline, whose home this shard is.";
     channels: Gauge by Dialect = "channels", "Channels with a connection of the dialect, whose home this shard is.";
     users: Gauge by Dialect = "users", "Users with a connection of the dialect, whose home this shard is.";
     commands_local: Counter = "commands_local_total", "Commands whose home was the shard that read them.";
@@ -180,7 +180,7 @@ impl Registry {
         self.sum(|c| c.realm_rooms.of(dialect).get())
     }
 
-    /// Users with at least one connection (TUS-65 `online_users`).
+    /// Users with a connection who do not show as offline (TUS-65 `online_users`).
     pub fn users_online(&self) -> u64 {
         self.sum(|c| c.users_online.get())
     }

@@ -1,7 +1,8 @@
 //! Log lines on stderr, for people or for machines, each with the context that TUS-74 asks for.
 //!
 //! A line is one event: its level, its message, its fields, and then `component`, `timestamp` and
-//! `memory_usage`. Messages are fixed lower-case phrases; what varies stands in fields. Spans are not
+//! `memory_usage`. Messages are fixed lower-case phrases; what varies stands in fields, but for
+//! lines that a dialect's document words itself. Spans are not
 //! shown: what a line needs to say, its own fields say. Lines of NEXUS have their document's format instead
 //! where people read, and stand in a file besides (see [`super::nexus`]).
 //!

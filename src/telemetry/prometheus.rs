@@ -16,7 +16,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const PREFIX: &str = "lanecast_";
 
-/// Everything there is to tell, now. Some 120 samples per shard.
+/// Everything there is to tell, now. Some 150 samples per shard.
 pub fn render(registry: &Registry) -> String {
     let mut out = String::with_capacity(16 * 1024);
     for family in FAMILIES {

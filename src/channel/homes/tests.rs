@@ -175,7 +175,7 @@ fn leaving(quiet: bool) -> Op {
 }
 
 fn saying(text: &str, member: bool) -> Op {
-    Op::Publish { text: text.into(), detail: None, member, echo: Echo::Member, confirm: false }
+    Op::Publish { from: None, text: text.into(), detail: None, member, echo: Echo::Member, confirm: false }
 }
 
 /// A guest joins.

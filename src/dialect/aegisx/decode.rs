@@ -141,9 +141,16 @@ fn order<'a>(kind: &str, data: Data<'_, 'a>) -> Result<Order<'a>, Refusal> {
     })
 }
 
-/// The channel in a field; the limit on names is for what stands behind the prefix.
+/// The channel in a field.
 fn channel<'a>(data: Data<'_, 'a>) -> Result<Address<'a>, Refusal> {
-    let whole = data.fields.text("channel")?.ok_or_else(|| must_be("channel", "a string"))?;
+    address(data.fields.text("channel")?.ok_or_else(|| must_be("channel", "a string"))?)
+}
+
+/// The channel of that name; the limit on names is for what stands behind the prefix.
+///
+/// # Errors
+/// It is too long.
+pub fn address(whole: &str) -> Result<Address<'_>, Refusal> {
     let behind = |prefix| whole.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty());
     let (place, len) = if let Some(rest) = behind(PUBLIC) {
         (Address::Public(rest), rest.len())

@@ -3,7 +3,7 @@
 mod decode;
 mod encode;
 
-pub use decode::decode;
+pub use decode::{address, decode};
 pub use encode::{encode_event, encode_saying};
 
 /// How the names of channels begin that all tenants share.

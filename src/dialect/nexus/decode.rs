@@ -86,23 +86,20 @@ fn notification(message: Fields<'_, '_>) -> Result<Option<MessageId>, Refusal> {
 
 fn chat<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Result<Request<'a>, Refusal> {
     let place = conversation(message)?;
-    let text = required_content(message, max_content)?;
-    let has_type = name(message, "content_type")?.is_some();
-    let mentions = message.names("mentions")?;
-    let kind = relayed(json, "content_type", has_type, "\"text\"");
-    let mentioned = relayed(json, "mentions", mentions.is_some(), "[]");
-    let attachments = relayed(json, "attachments", message.has("attachments"), "[]");
-    if !attachments.starts_with('[') {
-        return Err(must_be("attachments", "an array"));
-    }
-    let verbatim = format!("\"content_type\":{kind},\"mentions\":{mentioned},\"attachments\":{attachments}");
-    let speech = Speech {
-        text: Cow::Borrowed(text),
-        mentions: mentions.unwrap_or_default(),
-        verbatim: Some(verbatim.into()),
-        ..Speech::default()
-    };
-    Ok(Request::Publish { place, speech })
+    let text = Cow::Borrowed(required_content(message, max_content)?);
+    let kind = name(message, "content_type")?;
+    let mentions = message.names("mentions")?.unwrap_or_default();
+    let attachments = message.items("attachments")?.unwrap_or_default();
+    // What most messages have besides their words is what the server says of those that have nothing.
+    let is_plain = kind.is_none_or(|kind| kind == "text") && mentions.is_empty() && attachments == 0;
+    let verbatim = (!is_plain).then(|| {
+        let [given, mentioned, attached] = raw::named(json, ["content_type", "mentions", "attachments"]);
+        let kind = given.filter(|_| kind.is_some()).unwrap_or("\"text\"");
+        let [mentioned, attached] =
+            [mentioned, attached].map(|list| list.filter(|l| l.starts_with('[')).unwrap_or("[]"));
+        format!("\"content_type\":{kind},\"mentions\":{mentioned},\"attachments\":{attached}").into()
+    });
+    Ok(Request::Publish { place, speech: Speech { text, mentions, verbatim, ..Speech::default() } })
 }
 
 /// The document does not say which field has the words (ruling N9): one that is missing says what the other does.
@@ -111,13 +108,14 @@ fn broadcast<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Res
     let words = content(message, "message", max_content)?;
     let others = content(message, "content", max_content)?;
     let text = words.or(others).ok_or_else(|| must_be("message", "a non-empty string"))?;
-    let raw = |field| raw::member(json, field).unwrap_or("\"\"");
-    let first = raw(if words.is_some() { "message" } else { "content" });
-    let second = raw(if others.is_some() { "content" } else { "message" });
+    let given = name(message, "username")?;
+    let [message_as, content_as, username] = raw::named(json, ["message", "content", "username"]);
+    let first = if words.is_some() { message_as } else { content_as }.unwrap_or_default();
+    let second = if others.is_some() { content_as } else { message_as }.unwrap_or_default();
     let mut verbatim = format!("\"message\":{first},\"content\":{second}");
-    if name(message, "username")?.is_some() {
+    if let Some(username) = username.filter(|_| given.is_some()) {
         verbatim += ",\"username\":";
-        verbatim += raw("username");
+        verbatim += username;
     }
     let speech = Speech {
         text: Cow::Borrowed(text),
@@ -126,12 +124,6 @@ fn broadcast<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Res
         ..Speech::default()
     };
     Ok(Request::Publish { place, speech })
-}
-
-/// The field as it was written, or what its absence means.
-fn relayed<'j>(json: &'j str, field: &str, is_there: bool, default: &'j str) -> &'j str {
-    // Looked for only if it is there: most messages have none of these.
-    if is_there { raw::member(json, field).unwrap_or(default) } else { default }
 }
 
 fn typing<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {

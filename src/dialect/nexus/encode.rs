@@ -1,7 +1,7 @@
 //! From events and sayings to the text of a frame. Everything is appended; nothing is overwritten.
 //!
-//! What may come to a client without being asked for is said twice, flat and within `data`: the document shows no
-//! frame of the server's, and clients written for either form find theirs (ruling N3).
+//! Chat messages, rooms' broadcasts and notifications are said twice, flat and within `data`: the document shows no
+//! frame of the server's, and clients written for either form find theirs (ruling N3). All else is flat.
 
 use bytes::BytesMut;
 

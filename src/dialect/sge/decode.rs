@@ -60,10 +60,13 @@ fn read<'a>(message: Fields<'_, 'a>, json: &str) -> Result<Request<'a>, Refusal>
     }
 }
 
-/// The channel types of the document, and names without a type (ruling S13).
 fn place<'a>(fields: Fields<'_, 'a>) -> Result<Address<'a>, Refusal> {
-    let channel = required_name(fields, "channel")?;
-    Ok(match channel.split_once(':') {
+    required_name(fields, "channel").map(address)
+}
+
+/// The channel of that name: the document's types, and names without a type (ruling S13).
+pub fn address(channel: &str) -> Address<'_> {
+    match channel.split_once(':') {
         None if channel == "system" => Address::System,
         None => Address::Named(channel),
         Some((_, "")) => Address::Foreign(channel),
@@ -72,7 +75,7 @@ fn place<'a>(fields: Fields<'_, 'a>) -> Result<Address<'a>, Refusal> {
         Some(("presence", user)) => Address::Presence(user),
         Some(("group", group)) => Address::Group(group),
         Some(_) => Address::Foreign(channel),
-    })
+    }
 }
 
 fn chat<'a>(fields: Fields<'_, 'a>, json: &str) -> Result<Request<'a>, Refusal> {

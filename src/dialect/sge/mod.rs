@@ -5,5 +5,5 @@ mod decode;
 mod encode;
 mod relay;
 
-pub use decode::decode;
+pub use decode::{address, decode};
 pub use encode::{encode_event, encode_saying};

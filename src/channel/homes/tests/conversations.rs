@@ -6,7 +6,7 @@ use crate::model::{Follow, Typing};
 fn speaking(confirm: bool, mentions: &[&str]) -> Op {
     let mentions: Vec<Arc<str>> = mentions.iter().map(|m| Arc::from(*m)).collect();
     let detail = (!mentions.is_empty()).then(|| Box::new(Detail { mentions, ..Detail::default() }));
-    Op::Publish { text: "hi".into(), detail, member: true, echo: Echo::Member, confirm }
+    Op::Publish { from: None, text: "hi".into(), detail, member: true, echo: Echo::Member, confirm }
 }
 
 fn say(homes: &mut Homes, user: &str, n: u32, op: Op) -> Heard {
@@ -183,7 +183,7 @@ fn those_mentioned_are_told_where_and_not_what_if_they_are_not_in_it() {
 }
 
 fn typing_ms(homes: &mut Homes, now_ms: u64, user: &str, on: bool) -> Vec<(Arc<str>, bool, Except)> {
-    let op = Op::Typing { on, username: None, for_ms: 3500 };
+    let op = Op::Typing { on, from: None, username: None, for_ms: 3500 };
     writers(&act_at(homes, now_ms, named(Kind::Room, "c"), me(user, 0), op))
 }
 
@@ -238,7 +238,9 @@ fn who_has_spoken_left_or_stopped_writes_no_more() {
     let mut homes = homes(|_| ());
     join(&mut homes, "c", 9, None);
     let room = || named(Kind::Room, "c");
-    for op in [saying("x", true), Op::Typing { on: false, username: None, for_ms: 0 }, leaving(true)] {
+    for op in
+        [saying("x", true), Op::Typing { on: false, from: None, username: None, for_ms: 0 }, leaving(true)]
+    {
         enter(&mut homes, "c", "ann", 0, JoinManner::Quiet);
         typing_ms(&mut homes, NOW.mono_ms, "ann", true);
         assert_eq!(writers(&act(&mut homes, room(), me("ann", 0), op.clone())), told("ann", false), "{op:?}");
@@ -251,7 +253,7 @@ fn who_writes_to_a_user_is_told_to_its_devices_until_it_sends_or_stops() {
     let mut homes = homes(|_| ());
     attach(&mut homes, "bob", 1);
     let write = |homes: &mut Homes, on| {
-        let op = Op::Typing { on, username: Some("A.".into()), for_ms: 100 };
+        let op = Op::Typing { on, from: None, username: Some("A.".into()), for_ms: 100 };
         let heard = act(homes, named(Kind::User, "bob"), me("sender", 0), op);
         writers(&heard).into_iter().map(|(user, on, _)| (user.to_string(), on)).collect::<Vec<_>>()
     };
@@ -266,6 +268,6 @@ fn who_writes_to_a_user_is_told_to_its_devices_until_it_sends_or_stops() {
         panic!()
     };
     assert_eq!((typing.on, &*typing.to, typing.room.as_ref()), (false, "bob", None));
-    let op = Op::Typing { on: true, username: None, for_ms: 100 };
+    let op = Op::Typing { on: true, from: None, username: None, for_ms: 100 };
     assert!(act(&mut homes, named(Kind::User, "nobody"), me("x", 0), op).is_silent());
 }

@@ -212,7 +212,7 @@ fn step(
             run_errands(homes, heard.errands);
         }
         7 => {
-            let op = Op::Typing { on: n.is_multiple_of(2), username: None, for_ms: 100 };
+            let op = Op::Typing { on: n.is_multiple_of(2), from: None, username: None, for_ms: 100 };
             act(homes, room_of(), me(user, index), op);
         }
         8 => drop(act(homes, named(Kind::User, user), me(user, index), showing(Status::Busy))),

@@ -87,6 +87,12 @@ fn passwords_privacy_and_moderation_are_enforced() {
     let mut all = listed(&mut homes, me("root", 0));
     all.sort();
     assert_eq!(all, ["hidden", "locked"], "its creator sees it");
+    for asked in [Op::DescribeRoom, Op::ListMembers] {
+        let hidden = || named(Kind::Room, "hidden");
+        assert_eq!(refused(&act(&mut homes, hidden(), origin(0, None), asked.clone())), Code::NotFound);
+        let seen = act(&mut homes, hidden(), me("root", 0), asked);
+        assert!(!matches!(seen.answer(), Reply::Refused(_)), "{seen:?}");
+    }
 
     create(&mut homes, "stage", RoomSettings { moderated: true, ..Default::default() });
     join(&mut homes, "stage", 0, None);
@@ -114,7 +120,14 @@ fn a_second_creation_changes_nothing_and_says_so() {
 fn the_sender_hears_itself_as_its_dialect_wants_it() {
     let mut homes = homes(|_| ());
     join(&mut homes, "r", 0, None);
-    let say = |echo, member| Op::Publish { text: "x".into(), detail: None, member, echo, confirm: false };
+    let say = |echo, member| Op::Publish {
+        from: None,
+        text: "x".into(),
+        detail: None,
+        member,
+        echo,
+        confirm: false,
+    };
     for (echo, member, except, answers) in [
         (Echo::Member, true, Except::Nobody, 0),
         (Echo::Member, false, Except::Nobody, 0),
@@ -141,7 +154,14 @@ fn topics_hear_what_is_said_and_nobodys_coming() {
     let joined = act(&mut homes, topic(), me("a", 0), joining(VARIANT, JoinManner::Quiet, None));
     assert!(matches!(joined.answer(), Reply::Joined { kind: Kind::Topic, .. }));
     assert!(joined.events.is_empty());
-    let op = Op::Publish { text: "x".into(), detail: None, member: true, echo: Echo::Never, confirm: false };
+    let op = Op::Publish {
+        from: None,
+        text: "x".into(),
+        detail: None,
+        member: true,
+        echo: Echo::Never,
+        confirm: false,
+    };
     let said = act(&mut homes, topic(), me("a", 0), op);
     assert_eq!((texts(&said), &said.events[0].except), (vec!["x"], &Except::Connection(key(0))));
     let Reply::Left { kind: Kind::Topic, .. } = act(&mut homes, topic(), me("a", 0), leaving(false)).answer()
