@@ -5,12 +5,12 @@ use std::fmt;
 use toml::{Table, Value};
 
 use super::bound::Bound;
-use super::dialect::Dialect;
 use super::error::ConfigError;
 use super::key::{Key, Section, SectionInfo};
 use super::setting::{Refused, Setting};
 use super::source::{Offers, Origins, Raw};
 use super::word::Word;
+use crate::model::Dialect;
 use crate::model::Glob;
 
 /// Kinds of channels that a rule can name.

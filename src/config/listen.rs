@@ -3,9 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::dialect::Dialect;
 use super::list::Item;
-use super::word::Word;
+use crate::model::Dialect;
 
 /// An address to listen on and the dialect served there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,13 +44,13 @@ mod word;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+pub use crate::model::Dialect;
 pub use access::{AccessRule, AccessRules, Action, Who};
 pub use aegisx::{Aegisx, TenantStatus, Tenants};
 pub use api_key::{API_KEYS_MAX, ApiKey, ApiKeys, Scope};
 pub use auth::{Auth, AuthMode, PemFile};
 pub use base_url::BaseUrl;
 pub use bound::{Bound, Limit, Unit};
-pub use dialect::{Dialect, SERVED};
 pub use error::ConfigError;
 pub use gator::Gator;
 pub use key::{Key, Section, SectionInfo};
@@ -218,17 +218,9 @@ impl Config {
         self.origins.of(section, key)
     }
 
-    /// What is set and has no effect in this build, by name: sections and access rules of dialects it does not
-    /// serve, variables. For one warning at the start.
-    pub fn unserved(&self) -> Vec<String> {
-        let silent = Dialect::WORDS.iter().filter(|(name, d)| !d.served() && self.origins.touched(name));
-        let mut names: Vec<String> = silent.map(|(name, _)| format!("[{name}]")).collect();
-        for (n, rule) in self.access.0.iter().enumerate() {
-            let unserved = rule.dialect.filter(|dialect| !dialect.served());
-            names.extend(unserved.map(|dialect| format!("[[access]] rule {} ({dialect})", n + 1)));
-        }
-        names.extend(self.unserved_variables.iter().map(|name| (*name).to_owned()));
-        names
+    /// Variables that are set and have no effect in this build. For one warning each at the start.
+    pub fn unserved(&self) -> &[&'static str] {
+        &self.unserved_variables
     }
 
     /// What is allowed and should be looked at; one sentence each, without secrets.

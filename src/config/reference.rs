@@ -2,22 +2,19 @@
 
 use std::fmt::Write;
 
+use super::SECTIONS;
 use super::key::{Key, SectionInfo};
-use super::{SECTIONS, SERVED, Word};
 
 /// The whole reference.
 pub fn reference() -> String {
-    let served: Vec<_> = SERVED.iter().map(|dialect| dialect.word()).collect();
-    let mut text = format!(
+    let mut text = String::from(
         "# Configuration\n\n\
          Made by `lanecast config-doc` from the declarations in the code.\n\n\
          A value comes from, strongest first: its flag, the environment, `.env` in the working folder, the file\n\
          of `--config FILE` (TOML), its default. Empty variables count as not set. Durations are seconds and may\n\
          have fractions, sizes are bytes. Flags of lists may be repeated, or their items separated by commas.\n\
          A value that is not allowed, an unknown key or section, or a file that cannot be read stops the start\n\
-         with exit code 2 and one line that says what, where from and what is allowed.\n\n\
-         This version serves {}; sections of other dialects are checked and have no effect.\n",
-        served.join(", ")
+         with exit code 2 and one line that says what, where from and what is allowed.\n",
     );
     for section in SECTIONS {
         write_section(&mut text, section);

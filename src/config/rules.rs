@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::key::Key;
 use super::limits::FRAME_HEADER_BYTES;
-use super::{AuthMode, Config, Dialect, Listen, SECTIONS, SERVED, Secret, Word};
+use super::{AuthMode, Config, Dialect, Listen, SECTIONS, Secret};
 
 /// Length below which a secret can be searched for (RFC 7518 section 3.2 asks HS256 keys for 32 bytes).
 const SECRET_BYTES: usize = 32;
@@ -41,14 +41,6 @@ fn check_listeners(config: &Config) -> Result<(), ConfigError> {
     let listen = &config.server.listen;
     if listen.is_empty() {
         return refuse("must name at least one address".into());
-    }
-    let unserved = |listen: &&Listen| listen.dialect.is_some_and(|dialect| !dialect.served());
-    if let Some(listen) = listen.iter().find(unserved) {
-        let served: Vec<_> = SERVED.iter().map(|dialect| dialect.word()).collect();
-        return refuse(format!(
-            "{listen} names a dialect this version does not serve; it serves {}",
-            served.join(", ")
-        ));
     }
     // The kernel would split connections between two sockets of one address, whatever their dialects.
     let taken =

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::dialect::Dialect;
 use super::key::section;
 use super::limits;
 use super::listen::Listen;
 use super::log::{LogFormat, LogLevel};
 use super::origin::AllowedOrigin;
+use crate::model::Dialect;
 
 section! {
     /// Listeners, threads, sockets, HTTP and the log.

@@ -183,9 +183,4 @@ impl Origins {
     pub fn set(&mut self, section: &'static str, key: &'static str, source: Source) {
         self.0.insert((section, key), source);
     }
-
-    /// Whether somebody set any key of `section`.
-    pub fn touched(&self, section: &str) -> bool {
-        self.0.iter().any(|((s, _), source)| *s == section && source.by_hand())
-    }
 }

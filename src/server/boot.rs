@@ -128,8 +128,8 @@ fn say_what_is_not_served(config: &Config) {
     for warning in config.warnings() {
         warn!("{warning}");
     }
-    for section in config.unserved() {
-        warn!(section, "configured, but not served by this version");
+    for variable in config.unserved() {
+        warn!(variable, "set, but not served by this version");
     }
     if let DataDir::Folder(folder) = &config.store.data_dir {
         info!(data_dir = %folder.display(), "this version keeps everything in memory; at most a log is written there");
@@ -150,7 +150,6 @@ fn bind_all(config: &Config, shards: usize) -> Result<(Vec<SocketAddr>, Vec<List
     let mut addresses = Vec::new();
     let mut by_shard: Vec<Listeners> = (0..shards).map(|_| Vec::new()).collect();
     for listen in &config.server.listen {
-        let dialect = listen.dialect.and_then(plan::served);
         let mut address = listen.addr;
         let refused = |source| StartError::Listen { address: listen.addr, source };
         if address.port() != 0 {
@@ -160,7 +159,7 @@ fn bind_all(config: &Config, shards: usize) -> Result<(Vec<SocketAddr>, Vec<List
             let socket = net::bind(address, &options).map_err(refused)?;
             // The first one may have let the kernel choose the port.
             address = socket.local_addr().map_err(refused)?;
-            sockets.push((socket, dialect));
+            sockets.push((socket, listen.dialect));
         }
         addresses.push(address);
     }

@@ -41,7 +41,7 @@ fn nexus_file(config: &Config) -> Option<PathBuf> {
 
 /// Whether a socket lets that dialect in, its own or one that all share.
 pub fn serves(config: &Config, dialect: Dialect) -> bool {
-    config.server.listen.iter().any(|l| l.dialect.is_none_or(|d| served(d) == Some(dialect)))
+    config.server.listen.iter().any(|l| l.dialect.is_none_or(|d| d == dialect))
 }
 
 /// The immutable part that all shards share.
@@ -99,20 +99,14 @@ fn credentials(config: &Config) -> Credentials {
     }
 }
 
-/// The access rules; those of dialects that are not served would be asked by nobody.
+/// The access rules.
 fn access(config: &Config) -> Policy {
-    let rules = config.access.0.iter().filter_map(|rule| {
-        let dialect = match rule.dialect {
-            Some(dialect) => Some(served(dialect)?),
-            None => None,
-        };
-        Some(Rule {
-            dialect,
-            channel: rule.channel.clone(),
-            who: rule.who.as_ref().map(|who| who.iter().map(someone).collect()),
-            allow: grants(&rule.allow),
-            otherwise: grants(&rule.otherwise),
-        })
+    let rules = config.access.0.iter().map(|rule| Rule {
+        dialect: rule.dialect,
+        channel: rule.channel.clone(),
+        who: rule.who.as_ref().map(|who| who.iter().map(someone).collect()),
+        allow: grants(&rule.allow),
+        otherwise: grants(&rule.otherwise),
     });
     Policy::new(rules.collect(), config.auth_mode() == AuthMode::Open)
 }
@@ -172,7 +166,7 @@ pub fn door(config: &Config, registry: Registry) -> Door {
         mounts,
         trusted_proxies: server.trusted_proxies.clone(),
         rest_origins,
-        ws_auth: served(server.ws_auth),
+        ws_auth: server.ws_auth,
         // All share the socket: the shorter of their times is kept.
         http: HttpLimits { keep_alive: shorter(http.keep_alive, tusk_http.keep_alive), ..http },
         site: site(config, registry),
@@ -182,11 +176,6 @@ pub fn door(config: &Config, registry: Registry) -> Door {
 /// The shorter of two times, of which zero is none.
 fn shorter(a: Duration, b: Duration) -> Duration {
     if a.is_zero() || (!b.is_zero() && b < a) { b } else { a }
-}
-
-/// The dialect in the core's words, where this build serves it.
-pub fn served(dialect: config::Dialect) -> Option<Dialect> {
-    Dialect::ALL.into_iter().find(|d| d.name() == dialect.to_string())
 }
 
 fn site(config: &Config, registry: Registry) -> Site {
@@ -234,7 +223,7 @@ pub fn shared_door(config: &Config, registry: Registry) -> Arc<Door> {
 mod tests {
     use super::*;
 
-    fn listening(dialects: &[Option<config::Dialect>]) -> Config {
+    fn listening(dialects: &[Option<Dialect>]) -> Config {
         let mut config = Config::default();
         let addr = config.server.listen[0].addr;
         config.server.listen =
@@ -245,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_dialect_is_served_on_its_own_socket_and_on_a_shared_one() {
-        let (own, other) = (Some(config::Dialect::Nexus), Some(config::Dialect::Gator));
+        let (own, other) = (Some(Dialect::Nexus), Some(Dialect::Gator));
         assert!(serves(&listening(&[other, own]), Dialect::Nexus));
         assert!(serves(&listening(&[None]), Dialect::Nexus));
         assert!(!serves(&listening(&[other]), Dialect::Nexus));
@@ -261,7 +250,7 @@ mod tests {
         let mut switched_off = config;
         switched_off.nexus.log_file = None;
         assert_eq!(log_rules(&switched_off).nexus_file, None);
-        let not_served = listening(&[Some(config::Dialect::Tusk)]);
+        let not_served = listening(&[Some(Dialect::Tusk)]);
         assert_eq!(log_rules(&not_served).nexus_file, None);
     }
 }

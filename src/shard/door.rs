@@ -40,8 +40,8 @@ pub struct Door {
     pub trusted_proxies: Vec<IpNet>,
     /// Pages that may read REST answers.
     pub rest_origins: OriginPolicy,
-    /// Whose `/ws/auth` is on a socket that all share; `None`: a dialect's that is not served.
-    pub ws_auth: Option<Dialect>,
+    /// Whose `/ws/auth` is on a socket that all share.
+    pub ws_auth: Dialect,
     /// For sockets that all dialects share.
     pub http: HttpLimits,
     pub site: Site,
@@ -284,7 +284,7 @@ fn prefixed(path: &str) -> Option<(Dialect, &str)> {
 
 /// Which dialect is meant on a socket that all share, and the path in its document: prefix, subprotocol,
 /// query, path; the first that says anything decides.
-fn mounted<'a>(uri: &'a Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> (Option<Dialect>, &'a str) {
+fn mounted<'a>(uri: &'a Uri, protocols: &[&str], ws_auth: Dialect) -> (Option<Dialect>, &'a str) {
     let path = uri.path();
     if let Some((dialect, path)) = prefixed(path) {
         return (Some(dialect), path);
@@ -302,7 +302,7 @@ fn mounted<'a>(uri: &'a Uri, protocols: &[&str], ws_auth: Option<Dialect>) -> (O
         "/ws" if parameter("user_id").is_some() => Some(Dialect::Nexus),
         "/ws" => Some(Dialect::Aegisx),
         "/ws/connect" => Some(Dialect::Sge),
-        "/ws/auth" => ws_auth,
+        "/ws/auth" => Some(ws_auth),
         "/ws/admin" => Some(Dialect::Aegisx),
         path => {
             let id = path.strip_prefix("/ws/").filter(|id| !id.is_empty() && !id.contains('/'));
@@ -433,11 +433,11 @@ mod tests {
             ("/no/such/page", vec![], None, "/no/such/page"),
         ] {
             let uri: Uri = uri.parse().expect("a uri");
-            assert_eq!(mounted(&uri, &protocols, None), (want, path), "{uri} {protocols:?}");
+            assert_eq!(mounted(&uri, &protocols, Sge), (want, path), "{uri} {protocols:?}");
         }
         let auth: Uri = "/ws/auth?token=x".parse().expect("a uri");
-        for of in [None, Some(Sge), Some(Gator)] {
-            assert_eq!(mounted(&auth, &[], of).0, of);
+        for of in [Sge, Gator] {
+            assert_eq!(mounted(&auth, &[], of).0, Some(of));
         }
     }
 }
