@@ -54,7 +54,11 @@ fn read(bytes: &[u8], limits: &Limits, seed: u8, pause_every: usize) -> (Vec<Eve
 
 fuzz_target!(|data: &[u8]| {
     let [low, high, flags, seed, bytes @ ..] = data else { return };
-    let limits = Limits { max_message: u16::from_le_bytes([*low, *high]).into(), deflate: flags & 1 == 1, reserve: 1024 };
+    let limits = Limits {
+        max_message: u16::from_le_bytes([*low, *high]).into(),
+        deflate: flags & 1 == 1,
+        reserve: 1024,
+    };
     let pause_every = usize::from(flags >> 1 & 3);
     let whole = read(bytes, &limits, 0, 0);
     assert_eq!(whole, read(bytes, &limits, *seed, pause_every));

@@ -3,10 +3,14 @@
 //! Input: two bytes of the limit on content, in code points; the rest is the message.
 #![no_main]
 
+mod parsers;
+
 use lanecast::dialect::{JsonScratch, MAX_ITEMS, MAX_NAME_BYTES, Reader, Request, gator};
 use lanecast::model::{Address, Code};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+
+use parsers::differs_by_design;
 
 fn is_name(text: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&text.len())
@@ -34,15 +38,6 @@ fn check(request: &Request<'_>, max: usize, value: Option<&Value>) {
     let Address::Conversation(id) = place else { panic!("no conversation: {place:?}") };
     assert!(is_name(id));
     assert!(value.is_none_or(|value| value["conversation_id"] == *id));
-}
-
-/// Where the two parsers differ by design: nesting beyond 64 levels, and numbers of extreme size.
-fn differs_by_design(text: &str) -> bool {
-    let brackets = text.bytes().filter(|b| matches!(b, b'[' | b'{')).count();
-    let is_number = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+');
-    let exponent =
-        text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_digit() && matches!(b, b'e' | b'E'));
-    brackets > 64 || exponent || text.as_bytes().windows(17).any(|w| w.iter().all(is_number))
 }
 
 fuzz_target!(|data: &[u8]| {

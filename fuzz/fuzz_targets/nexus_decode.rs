@@ -4,11 +4,15 @@
 //! Input: two bytes of `max_content_length`; the rest is the message.
 #![no_main]
 
+mod parsers;
+
 use bytes::BytesMut;
 use lanecast::dialect::{JsonScratch, MALFORMED, MAX_ITEMS, MAX_NAME_BYTES, Request, Speech, nexus};
 use lanecast::model::{Address, Detail, Dialect, Event, Kind, Manner, Message, MessageId, Refusal, Verbatim};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
+
+use parsers::differs_by_design;
 
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len())
@@ -86,15 +90,6 @@ fn check_relay(speech: &Speech<'_>, place: &str, sent: &Value) {
         assert_eq!(frame[field], value, "{field}");
         assert_eq!(frame["data"][field], value, "{field}");
     }
-}
-
-/// Where the two parsers differ by design: nesting beyond 64 levels, and numbers of extreme size.
-fn differs_by_design(text: &str) -> bool {
-    let brackets = text.bytes().filter(|b| matches!(b, b'[' | b'{')).count();
-    let is_number = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+');
-    let exponent =
-        text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_digit() && matches!(b, b'e' | b'E'));
-    brackets > 64 || exponent || text.as_bytes().windows(17).any(|w| w.iter().all(is_number))
 }
 
 fn compare(request: &Result<Request<'_>, Refusal>, text: &str) {

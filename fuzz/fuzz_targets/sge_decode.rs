@@ -2,6 +2,8 @@
 //! what is relayed of it says what serde_json reads in it.
 #![no_main]
 
+mod parsers;
+
 use bytes::BytesMut;
 use lanecast::dialect::{
     Heard, JsonScratch, MALFORMED, MAX_ITEMS, MAX_NAME_BYTES, Reader, Request, Speech, sge,
@@ -9,6 +11,8 @@ use lanecast::dialect::{
 use lanecast::model::{Address, Detail, Dialect, Event, Kind, Message, MessageId, Verbatim};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+
+use parsers::differs_by_design;
 
 const AT_MS: u64 = 1_732_147_200_123;
 
@@ -82,15 +86,6 @@ fn check_relay(speech: &Speech<'_>, sent: &Value) {
     }
     assert_eq!(frame["message"], want);
     assert_eq!(want["message"], *speech.text);
-}
-
-/// Where the two parsers differ by design: nesting beyond 64 levels, and numbers of extreme size.
-fn differs_by_design(text: &str) -> bool {
-    let brackets = text.bytes().filter(|b| matches!(b, b'[' | b'{')).count();
-    let is_number = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+');
-    let exponent =
-        text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_digit() && matches!(b, b'e' | b'E'));
-    brackets > 64 || exponent || text.as_bytes().windows(17).any(|w| w.iter().all(is_number))
 }
 
 fn compare(heard: &Heard<'_>, text: &str) {

@@ -49,7 +49,7 @@ pub trait Backend {
 pub struct Site {
     pub registry: Registry,
     /// Who may do what.
-    pub access: Policy,
+    pub access: Arc<Policy>,
     /// By [`Dialect::index`]: whether nobody without a credential is answered.
     pub require_auth: [bool; Dialect::ALL.len()],
     /// By [`Dialect::index`]: where its users and channels are.

@@ -37,7 +37,7 @@ impl Stage {
         let (registry, mut writers) = Registry::new(1);
         let site = Site {
             registry,
-            access: Policy::new(vec![], !required),
+            access: Policy::new(vec![], !required).into(),
             require_auth: [required; Dialect::ALL.len()],
             realms: Dialect::ALL.map(|dialect| RealmId(dialect.index() as u8)),
             public_per_tenant: false,

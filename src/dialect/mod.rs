@@ -4,6 +4,8 @@ pub mod aegisx;
 mod escape;
 mod fields;
 pub mod gator;
+#[cfg(test)]
+mod json_strategy;
 pub mod nexus;
 mod object;
 pub(crate) mod raw;

@@ -86,9 +86,8 @@ impl Server {
         let seed = random_seed()?;
         let (registry, writers) = Registry::new(shards);
         let shared = Arc::new(plan::shared(&config, shards, seed, registry.clone(), extensions));
-        let report =
-            plan::serves(&config, Dialect::Gator).then(|| Report::new(registry.clone(), report::EVERY));
-        let door = plan::shared_door(&config, registry);
+        let report = plan::serves(&config, Dialect::Gator).then(|| Report::new(registry, report::EVERY));
+        let door = Arc::new(plan::door(&config, &shared));
         let setup = |shard, source| StartError::Shard { shard, source };
         let mut bells = Vec::new();
         let mut wakes = Vec::new();

@@ -58,7 +58,7 @@ pub fn shared(
         seed,
         clock: Clock::start(),
         rules: Dialect::ALL.into_iter().map(|dialect| rules::of(config, dialect)).collect(),
-        access: access(config),
+        access: Arc::new(access(config)),
         homes: HomeLimits {
             realms: (0..Dialect::ALL.len()).map(|n| rules::realm_limits(config, RealmId(n as u8))).collect(),
             queue_total: count(config.limits.offline_messages_total),
@@ -128,7 +128,7 @@ fn grants(actions: &[config::Action]) -> Grants {
 }
 
 /// What is decided before there is a connection.
-pub fn door(config: &Config, registry: Registry) -> Door {
+pub fn door(config: &Config, shared: &Shared) -> Door {
     let server = &config.server;
     let http = HttpLimits {
         header_timeout: server.header_timeout,
@@ -169,7 +169,7 @@ pub fn door(config: &Config, registry: Registry) -> Door {
         ws_auth: server.ws_auth,
         // All share the socket: the shorter of their times is kept.
         http: HttpLimits { keep_alive: shorter(http.keep_alive, tusk_http.keep_alive), ..http },
-        site: site(config, registry),
+        site: site(config, shared),
     }
 }
 
@@ -178,14 +178,14 @@ fn shorter(a: Duration, b: Duration) -> Duration {
     if a.is_zero() || (!b.is_zero() && b < a) { b } else { a }
 }
 
-fn site(config: &Config, registry: Registry) -> Site {
+fn site(config: &Config, shared: &Shared) -> Site {
     Site {
-        registry,
-        access: access(config),
-        realms: Dialect::ALL.map(|dialect| rules::realm(config, dialect)),
-        require_auth: Dialect::ALL.map(|dialect| rules::of(config, dialect).require_auth),
+        registry: shared.registry.clone(),
+        access: shared.access.clone(),
+        realms: Dialect::ALL.map(|dialect| shared.rules(dialect).realm),
+        require_auth: Dialect::ALL.map(|dialect| shared.rules(dialect).require_auth),
         public_per_tenant: config.aegisx.public_per_tenant,
-        shared: Dialect::ALL.map(|dialect| rules::of(config, dialect).shared),
+        shared: Dialect::ALL.map(|dialect| shared.rules(dialect).shared),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: config.server.header_timeout,
         served: Dialect::ALL.into_iter().filter(|d| serves(config, *d)).collect(),
@@ -212,11 +212,6 @@ pub fn socket_options(config: &Config) -> SocketOptions {
         user_timeout: server.tcp_user_timeout,
         keepalive: server.tcp_keepalive,
     }
-}
-
-/// The door, shared.
-pub fn shared_door(config: &Config, registry: Registry) -> Arc<Door> {
-    Arc::new(door(config, registry))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct Shared {
     /// By [`Dialect::index`].
     pub rules: Vec<Rules>,
     /// Who may do what.
-    pub access: Policy,
+    pub access: Arc<Policy>,
     pub homes: HomeLimits,
     pub credentials: Credentials,
     /// Connections of each user, service and tenant; asked when one comes and goes, never on a message's way.

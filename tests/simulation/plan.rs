@@ -125,7 +125,7 @@ impl Plan {
             seed: self.place_seed,
             clock: Clock::start(),
             rules: Dialect::ALL.into_iter().map(rules).collect(),
-            access: Policy::default(),
+            access: Policy::default().into(),
             homes: self.homes(),
             credentials: Credentials {
                 api_keys: Vec::new(),

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::dialect::MAX_ITEMS;
+use crate::dialect::json_strategy::any_json;
 use crate::model::Code;
 
 fn heard<R>(text: &str, see: impl FnOnce(Result<Request, Refusal>) -> R) -> R {
@@ -322,24 +323,6 @@ fn hostile_texts_are_refused_and_the_next_message_is_read() {
         let got = decode(&mut bytes, &mut original, &mut scratch);
         heard(text, |fresh| assert_eq!(got, fresh));
     }
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        (-1e9..1e9f64).prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-        "[a\"\\\\{}\\[\\],: \n]{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 30, 5, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            proptest::collection::btree_map("[ab\"\\\\é ]{0,3}|message|data|channel", inner, 0..5)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::MAX_NAME_BYTES;
+use crate::dialect::json_strategy::any_json;
 
 const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
@@ -386,22 +387,6 @@ fn hostile_text_is_malformed_and_the_buffers_go_on() {
     }
     let mut text = br#"{"event_type":"ping"}"#.to_vec();
     assert_eq!(decode(&mut text, &mut original, &mut scratch, 0), Ok(Request::Ping));
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 20, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map(any::<String>(), inner, 0..4)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
 }
 
 proptest! {
