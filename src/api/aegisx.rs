@@ -130,14 +130,14 @@ fn all_types(name: &ChannelName) -> Option<ChannelName> {
 
 /// The channel of that name: of the tenant that the name says, or, where public channels are shared, of all.
 fn channel(visit: &Visit<'_, impl Backend>, name: &str) -> Result<ChannelName, Fault> {
-    let place = address(name)?;
+    let what = "public:NAME, tenant:TENANT or more, notifications:TENANT:USER:TYPE, of at most 256 bytes behind the prefix";
+    let wrong = || Fault::field(visit.wrong(), "channel", what);
+    let place = address(name).map_err(|_| wrong())?;
     let tenant = match place {
         Address::Public(_) if visit.site.public_per_tenant => Some(visit.tenant()),
         Address::Public(_) => Some(Principal::DEFAULT_TENANT.into()),
         _ => name.split(':').nth(1).filter(|tenant| !tenant.is_empty()).map(Arc::from),
     };
-    let what = "public:NAME, tenant:TENANT or more, notifications:TENANT:USER:TYPE";
-    let wrong = || Fault::field(visit.wrong(), "channel", what);
     let ((kind, id), tenant) = place.channel().zip(tenant).ok_or_else(wrong)?;
     Ok(ChannelName { realm: visit.realm(), tenant, kind, id: id.into() })
 }

@@ -94,6 +94,14 @@ async fn a_channel_is_of_the_tenant_that_its_name_says() {
         assert!(matches!(op, Op::Announce { event, .. } if event == frame("null")));
     }
     let stage = Stage::new(true, homes);
+    // As long as a socket lets one join.
+    for prefix in ["public:", "tenant:", "notifications:"] {
+        for (len, want) in [(256, 200), (257, 422)] {
+            let path = format!("/api/admin/channels/{prefix}{}", "x".repeat(len));
+            let (status, _) = stage.call("root+admin", "POST", &path, r#"{"message":1}"#).await;
+            assert_eq!(status, want, "{prefix} and {len} bytes");
+        }
+    }
     for channel in ["public:", "public", "tenant:", "tenant", "tenant::g", "notifications:", "x", "x:y"] {
         let path = format!("/api/admin/channels/{channel}");
         let (status, fault) = stage.call("root+admin", "POST", &path, r#"{"message":1}"#).await;

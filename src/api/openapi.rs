@@ -52,11 +52,12 @@ fn operation(route: &Route) -> Value {
 }
 
 fn parameter(route: &Route, name: &str) -> Value {
-    let mut schema = json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES });
     if matches!(route.action, Endpoint::Aegisx(_)) && name == "channel" {
-        schema["pattern"] = "^(public:.|(tenant|notifications):[^:])".into();
+        // The limit on names is for what stands behind the prefix.
+        let pattern = "^(public:[\\s\\S]{1,256}|(tenant|notifications):[^:][\\s\\S]{0,255})$";
+        return json!({ "type": "string", "pattern": pattern });
     }
-    schema
+    json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES })
 }
 
 fn answer(route: &Route, status: u16, meaning: &str) -> Value {
