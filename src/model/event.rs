@@ -38,6 +38,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// What has an id of its own: messages and notifications.
+    pub fn id(&self) -> Option<MessageId> {
+        match self {
+            Self::Message(m) | Self::Direct(m) => Some(m.id),
+            Self::Notification(n) => Some(n.id),
+            _ => None,
+        }
+    }
+
     /// The dialects that have words for it, a bit each by [`Dialect::index`]: what is for one user waits until a
     /// device is there that can say it. Exact for what may wait so; all dialects for the rest, which does not.
     pub fn said_by(&self) -> u8 {

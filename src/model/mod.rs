@@ -10,8 +10,10 @@ mod glob;
 mod key;
 mod message;
 mod notification;
+mod position;
 mod presence;
 mod principal;
+mod record;
 mod refusal;
 mod reply;
 mod room;
@@ -27,8 +29,12 @@ pub use glob::{Glob, GlobTooLong};
 pub use key::{ChannelId, ConnKey, MessageId};
 pub use message::{Detail, Manner, Message, Verbatim};
 pub use notification::{Notification, Priority};
+pub use position::{Epoch, Position};
 pub use presence::{Cause, Presence, Showing, Status};
 pub use principal::Principal;
+pub use record::{
+    Answer, Fact, FactKey, Found, Kept, LogQuery, Outcome, Page, Query, Receipt, Record, Ticket, Waiting,
+};
 pub use refusal::{Code, Refusal};
 pub use reply::{Follow, Reply, ReplyTo};
 pub use room::{RoomInfo, RoomSettings};
