@@ -1,21 +1,30 @@
 //! Every channel whose home is this shard, and the one door to them: [`Homes::apply`].
 
+mod line;
+mod records;
+mod restore;
 mod tell;
+mod verbs;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use line::Line;
+use verbs::{Means, apply_to_room, apply_to_topic, apply_to_user, answer_for_nothing, keeps_mail, makes_a_user};
+
 use super::directory::Directory;
-use super::room::{self, Change, Joining, Room, Saying};
+use super::log::{Log, Sleeping};
+use super::repeats::Repeats;
+use super::room::{self, Room};
 use super::topic::Topic;
 use super::user::{self, User};
-use super::{Ask, HomeLimits, Outlet, RealmLimits};
+use super::{Ask, HomeLimits, Outlet, RealmLimits, Stamp};
 use crate::clock::Now;
 use crate::model::{
-    ChannelId, ChannelName, Code, Command, Dialect, Echo, Event, Kind, MessageId, Op, Origin, Presence,
-    Principal, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings, Target,
+    ChannelId, ChannelName, Command, Dialect, Echo, Event, Kind, MessageId, Op, Origin, Page, Presence,
+    Principal, RealmId, Reply, ReplyTo, RoomInfo, RoomSettings, Target, Ticket,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -54,6 +63,18 @@ pub struct Homes {
     presence_updates: u64,
     /// When what had waited too long was last thrown away.
     swept_ms: Option<u64>,
+    /// Commands that wait for the store, by channel.
+    lines: HashMap<u32, Line>,
+    /// The channels for which the store was asked.
+    tickets: HashMap<Ticket, u32>,
+    last_ticket: Ticket,
+    /// Bytes of the logs of all channels.
+    log_bytes: usize,
+    /// Logs of channels that are over, where there is no store.
+    sleeping: Sleeping,
+    /// Users whose account of how they were is to be written, and when.
+    unsaved: Vec<(u32, u16)>,
+    save_at_ms: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +91,38 @@ enum Body {
 }
 
 impl Body {
+    fn name(&self) -> &ChannelName {
+        match self {
+            Self::Room(room) => room.name(),
+            Self::Topic(topic) => topic.name(),
+            Self::User(user) => &user.name,
+        }
+    }
+
+    fn log(&self) -> &Log {
+        match self {
+            Self::Room(room) => &room.log,
+            Self::Topic(topic) => &topic.log,
+            Self::User(user) => &user.log,
+        }
+    }
+
+    fn log_mut(&mut self) -> &mut Log {
+        match self {
+            Self::Room(room) => &mut room.log,
+            Self::Topic(topic) => &mut topic.log,
+            Self::User(user) => &mut user.log,
+        }
+    }
+
+    fn repeats(&self) -> &Repeats {
+        match self {
+            Self::Room(room) => &room.repeats,
+            Self::Topic(topic) => &topic.repeats,
+            Self::User(user) => &user.repeats,
+        }
+    }
+
     fn interest(&self) -> &super::Interest {
         match self {
             Self::Room(room) => &room.interest,
@@ -101,6 +154,13 @@ impl Homes {
             timers: BinaryHeap::new(),
             presence_updates: 0,
             swept_ms: None,
+            lines: HashMap::new(),
+            tickets: HashMap::new(),
+            last_ticket: 0,
+            log_bytes: 0,
+            sleeping: Sleeping::default(),
+            unsaved: Vec::new(),
+            save_at_ms: None,
         }
     }
 
@@ -155,11 +215,10 @@ impl Homes {
                 outlet.reply(origin.reply_to, origin.tag, Reply::Done);
             }
             (Target::Named(name), Op::CreateRoom { settings }) => {
-                let reply = self.create(name, settings, &origin);
-                outlet.reply(origin.reply_to, origin.tag, reply);
+                self.create(name, settings, origin, now, outlet);
             }
             (_, op) => match self.find(&target, &op) {
-                Some(index) => self.apply_to(index, &origin, now, op, outlet),
+                Some(index) => self.take(index, origin, now, op, outlet),
                 None => {
                     if let Some(reply) = answer_for_nothing(&op) {
                         outlet.reply(origin.reply_to, origin.tag, reply);
@@ -208,14 +267,25 @@ impl Homes {
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
                 // One who is to hear itself is heard by somebody: the room is over again when it has spoken (G7, SGE-23).
-                (None, Kind::Room, Op::Join { .. } | Op::Publish { echo: Echo::Always, .. }) => {
-                    Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name)))))
+                // What is said where nobody is has its place in the log all the same.
+                (
+                    None,
+                    Kind::Room,
+                    Op::Join { .. } | Op::Publish { echo: Echo::Always, .. } | Op::History(_),
+                ) => {
+                    let log = self.log_of(name);
+                    Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name, log)))))
                 }
-                (None, Kind::Topic | Kind::Presence, Op::Join { .. }) => {
-                    Some(self.insert(name.clone(), Body::Topic(Topic::new(name))))
+                (None, Kind::Presence, Op::Join { .. }) => {
+                    Some(self.insert(name.clone(), Body::Topic(Topic::new(name, Log::default()))))
+                }
+                (None, Kind::Topic, op) if makes_a_topic(op) => {
+                    let log = self.log_of(name);
+                    Some(self.insert(name.clone(), Body::Topic(Topic::new(name, log))))
                 }
                 (None, Kind::User, op) if makes_a_user(op) => {
-                    Some(self.insert(name.clone(), Body::User(Box::new(User::new(name)))))
+                    let log = self.log_of(name);
+                    Some(self.insert(name.clone(), Body::User(Box::new(User::new(name, log)))))
                 }
                 (None, ..) => None,
             },
@@ -236,16 +306,38 @@ impl Homes {
     }
 
     /// Makes a room that stays; an existing one is described and left as it is (TUS-24).
-    fn create(&mut self, name: &ChannelName, settings: RoomSettings, origin: &Origin) -> Reply {
+    fn create(
+        &mut self,
+        name: &ChannelName,
+        settings: RoomSettings,
+        origin: Origin,
+        now: Now,
+        outlet: &mut impl Outlet,
+    ) {
         let cap = self.realm(name.realm).max_room_members;
         if let Some(info) = self.names.get(name).and_then(|i| self.room(*i)).map(|r| r.info(cap)) {
-            return Reply::Room { info, created: false };
+            return self.answer(&origin, Reply::Room { info, created: false }, outlet);
         }
         let creator = origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone());
-        let room = Room::created(name, settings, creator);
-        let info = room.info(cap);
-        self.insert(name.clone(), Body::Room(Box::new(room)));
-        Reply::Room { info, created: true }
+        let log = self.log_of(name);
+        let room = Room::created(name, log, settings.clone(), creator);
+        let index = self.insert(name.clone(), Body::Room(Box::new(room)));
+        self.take(index, origin, now, Op::CreateRoom { settings }, outlet);
+    }
+
+    /// The log of a channel that comes to be: with a store, that one knows how far it goes.
+    fn log_of(&mut self, name: &ChannelName) -> Log {
+        if self.limits.durable {
+            return Log::default();
+        }
+        // Its bytes are counted with the sleeping ones till here.
+        let log = self.sleeping.wake(name);
+        self.log_bytes += log.bytes();
+        log
+    }
+
+    fn has_room_for_more(&self) -> bool {
+        self.limits.queue_total == 0 || self.held < self.limits.queue_total
     }
 
     fn realm(&self, realm: RealmId) -> RealmLimits {
@@ -300,60 +392,103 @@ impl Homes {
             let limits = self.realm(realm);
             let Some(user) = self.user_mut(index) else { continue };
             let before = user.mailbox.len();
-            user.expire(now.mono_ms, limits.queue_ttl, limits.window);
+            user.expire(now, limits.queue_ttl, limits.window);
             let (after, over) = (user.mailbox.len(), user.is_over());
             self.held = self.held + after - before;
             if over {
-                self.remove(index);
+                self.remove_unless_awaited(index);
             }
         }
     }
 
-    fn apply_to(&mut self, index: u32, origin: &Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
+    /// Carries out what no store is asked for.
+    fn carry_out(&mut self, index: u32, origin: &Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
+        let stamp = Stamp { id: MessageId::random(self.dice.u128(..)), seq: 0 };
+        self.carry_out_as(index, origin, now, op, stamp, None, outlet);
+    }
+
+    /// Carries out a command. `page`: what the store said to it.
+    #[allow(clippy::too_many_arguments)] // One more word for all of them would be used here alone.
+    fn carry_out_as(
+        &mut self,
+        index: u32,
+        origin: &Origin,
+        now: Now,
+        op: Op,
+        stamp: Stamp,
+        page: Option<&Page>,
+        outlet: &mut impl Outlet,
+    ) {
         let (id, shared) = (self.id(index), self.limits.clone());
         let moves = matches!(op, Op::Join { .. } | Op::Leave { .. } | Op::Attach { .. } | Op::Detach { .. });
         let before = if moves { self.dialects(index) } else { 0 };
+        let room_for_more = self.has_room_for_more();
         let Some(body) = self.slots[index as usize].channel.as_mut() else { return };
-        let realm = match body {
-            Body::Room(room) => room.realm(),
-            Body::Topic(topic) => topic.realm(),
-            Body::User(user) => user.name.realm,
-        };
         let none = RealmLimits::default();
-        let limits = shared.realms.get(usize::from(realm.0)).unwrap_or(&none);
-        let ask = Ask { id, origin, now, limits };
-        match body {
+        let limits = shared.realms.get(usize::from(body.name().realm.0)).unwrap_or(&none);
+        let ask = Ask { id, origin, now, limits, homes: &shared, stamp };
+        if !shared.durable
+            && let Some((seq, id)) = verbs::said_before(body, &ask, &op)
+        {
+            return self.repeat(index, origin, now, op, Stamp { id, seq }, outlet);
+        }
+        let means = Means { fresh: Fresh { seed: shared.seed }, page, room_for_more };
+        let logged = body.log().bytes();
+        let next = match body {
             Body::Room(room) => {
-                let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
-                apply_to_room(room, &ask, op, fresh, outlet);
-                let over = room.is_over();
-                let next = timer(room.typing());
-                self.after(index, id.generation, before, moves, next);
-                if over {
-                    self.remove(index);
-                } else if moves {
-                    self.remember(index);
-                }
+                apply_to_room(room, &ask, op, means, outlet);
+                timer(room.typing())
             }
             Body::Topic(topic) => {
-                let fresh = Fresh { dice: &mut self.dice, seed: shared.seed };
-                apply_to_topic(topic, &ask, op, fresh, outlet);
-                let over = topic.is_over();
-                self.after(index, id.generation, before, moves, None);
-                if over {
-                    self.remove(index);
-                }
+                apply_to_topic(topic, &ask, op, means, outlet);
+                None
             }
             Body::User(user) => {
                 let held = user.mailbox.len();
-                let keep = shared.queue_total == 0 || self.held < shared.queue_total;
-                let message = MessageId::random(self.dice.u128(..));
                 self.presence_updates += u64::from(matches!(op, Op::SetPresence { .. }));
-                apply_to_user(user, &ask, message, keep, op, outlet);
+                apply_to_user(user, &ask, op, means, outlet);
                 self.held = self.held + user.mailbox.len() - held;
-                let next = timer(user.typing());
-                self.after(index, id.generation, before, moves, next);
-                self.after_user(index);
+                timer(user.typing())
+            }
+        };
+        self.log_bytes = self.log_bytes + body.log().bytes() - logged;
+        if body.log().bytes() > logged {
+            self.make_room_for_logs(index);
+        }
+        self.after(index, id.generation, before, moves, next);
+        self.look_at(index);
+    }
+
+    /// Sees what has become of a channel: whether it is remembered, and whether it is over.
+    fn look_at(&mut self, index: u32) {
+        match &self.slots[index as usize].channel {
+            Some(Body::User(_)) => self.after_user(index),
+            Some(Body::Room(room)) if room.is_over() => self.remove_unless_awaited(index),
+            Some(Body::Room(_)) => self.remember(index),
+            Some(Body::Topic(topic)) if topic.is_over() => self.remove_unless_awaited(index),
+            _ => {}
+        }
+    }
+
+    /// What waits for the store will still need it.
+    fn remove_unless_awaited(&mut self, index: u32) {
+        if !self.lines.contains_key(&index) {
+            self.remove(index);
+        }
+    }
+
+    /// Drops the oldest of what is in memory when there is too much of it: first what nobody is in, then that of the
+    /// channel that has just grown.
+    fn make_room_for_logs(&mut self, index: u32) {
+        let max = self.limits.log_total;
+        while self.log_bytes + self.sleeping.bytes() > max {
+            if self.sleeping.forget_oldest() {
+                continue;
+            }
+            let Some(body) = self.slots[index as usize].channel.as_mut() else { return };
+            match body.log_mut().forget_oldest() {
+                0 => return,
+                freed => self.log_bytes -= freed,
             }
         }
     }
@@ -406,9 +541,10 @@ impl Homes {
         if untold && self.untold.last() != Some(&(index, generation)) {
             self.untold.push((index, generation));
         }
+        self.save_later(index, generation);
         self.remember(index);
         if self.user(index).is_some_and(User::is_over) {
-            self.remove(index);
+            self.remove_unless_awaited(index);
         }
     }
 
@@ -452,19 +588,24 @@ impl Homes {
                 _ => false,
             };
             if over {
-                self.remove(index);
+                self.remove_unless_awaited(index);
             }
         }
     }
 
     /// When [`Homes::expire`] wants to be called next, in monotonic milliseconds.
     pub fn next_ms(&self) -> Option<u64> {
-        self.timers.peek().map(|Reverse((at, ..))| *at)
+        let typing = self.timers.peek().map(|Reverse((at, ..))| *at);
+        [typing, self.save_at_ms].into_iter().flatten().min()
     }
 
     /// Ends one thing that was believed until now; `false`: there is none. What it leads to is as much as of one
     /// command.
     pub fn expire(&mut self, now: Now, outlet: &mut impl Outlet) -> bool {
+        if self.save_at_ms.is_some_and(|at| at <= now.mono_ms) {
+            self.save_presences(outlet);
+            return true;
+        }
         let Some(Reverse((at, index, generation))) = self.timers.peek().copied() else { return false };
         if at > now.mono_ms {
             return false;
@@ -480,7 +621,9 @@ impl Homes {
         let (id, limits) = (self.id(index), RealmLimits::default());
         let reply_to = ReplyTo::Nobody { shard: self.shard };
         let origin = Origin { reply_to, user: "".into(), principal: None, tag: None };
-        let ask = Ask { id, origin: &origin, now, limits: &limits };
+        let homes = self.limits.clone();
+        let stamp = Stamp { id: MessageId::random(0), seq: 0 };
+        let ask = Ask { id, origin: &origin, now, limits: &limits, homes: &homes, stamp };
         let next = match self.slots[index as usize].channel.as_mut() {
             Some(Body::Room(room)) => {
                 room.typing().timed = false;
@@ -507,13 +650,18 @@ impl Homes {
         let name = match self.slots[index as usize].channel.take() {
             Some(Body::Room(room)) => {
                 self.rooms_of[usize::from(room.realm().0)] -= 1;
-                room.into_name()
+                room.into_parts()
             }
-            Some(Body::Topic(topic)) => topic.into_name(),
-            Some(Body::User(user)) => user.name,
+            Some(Body::Topic(topic)) => topic.into_parts(),
+            Some(Body::User(user)) => (user.name, user.log),
             None => return,
         };
+        let (name, log) = name;
         self.names.remove(&name);
+        self.log_bytes -= log.bytes();
+        if !self.limits.durable {
+            self.sleeping.lay(name, log, self.limits.known_users.max(1));
+        }
         let slot = &mut self.slots[index as usize];
         // A late command with the old id must not reach the place's next tenant.
         slot.generation = slot.generation.wrapping_add(1);
@@ -528,13 +676,19 @@ fn timer(typing: &mut super::typing::TypingTable) -> Option<u64> {
     Some(next)
 }
 
-/// Where new ids come from.
-struct Fresh<'a> {
-    dice: &'a mut fastrand::Rng,
+/// Verbs that bring a topic into being: what is said in one is remembered also when nobody listens.
+fn makes_a_topic(op: &Op) -> bool {
+    let tells = matches!(op, Op::Announce { event: Event::Notification(_), .. });
+    tells || matches!(op, Op::Join { .. } | Op::Publish { .. } | Op::History(_))
+}
+
+/// What new messages are made with.
+#[derive(Clone, Copy)]
+pub(super) struct Fresh {
     seed: u64,
 }
 
-impl Fresh<'_> {
+impl Fresh {
     fn draft(
         self,
         ask: &Ask<'_>,
@@ -544,172 +698,12 @@ impl Fresh<'_> {
     ) -> room::Draft {
         let connection = ask.origin.reply_to.connection().filter(|_| ask.limits.shows_connections);
         room::Draft {
-            id: MessageId::random(self.dice.u128(..)),
+            id: ask.stamp.id,
             from: from.unwrap_or_else(|| ask.origin.user.clone()),
             text,
             detail,
             connection: connection.map(|key| key.uuid(self.seed)),
         }
-    }
-}
-
-fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outlet: &mut impl Outlet) {
-    match op {
-        Op::Join { variant, password, manner, username } => {
-            let joining = Joining { variant, password: password.as_deref(), manner, username };
-            room.join(ask, joining, outlet);
-        }
-        Op::Leave { variant, quiet, username } => room.leave(ask, variant, quiet, username, outlet),
-        Op::Publish { from, text, detail, member, echo, confirm } => {
-            let draft = fresh.draft(ask, from, text, detail);
-            room.publish(ask, draft, Saying { member, echo, confirm }, outlet);
-        }
-        Op::Typing { on, from, username, for_ms } => {
-            let user = from.as_ref().unwrap_or(&ask.origin.user);
-            room.type_in(ask, user, on, username, for_ms, outlet);
-        }
-        Op::Read { message } => room.amend(ask, message, Change::Read, outlet),
-        Op::Edit { message, text } => room.amend(ask, message, Change::Text(text), outlet),
-        Op::Delete { message } => {
-            room.amend(ask, message, Change::Deleted, outlet);
-            room.forget(message, &ask.origin.user);
-        }
-        Op::Announce { event, except } => {
-            room.relay(ask, &event, &except, outlet);
-            ask.told(outlet, !room.interest.is_empty());
-        }
-        Op::DescribeRoom => {
-            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
-                true => Reply::Room { info: room.info(ask.limits.max_room_members), created: false },
-                false => Reply::Refused(NO_ROOM),
-            };
-            ask.answer(outlet, reply);
-        }
-        Op::Forsake => room.forsake(ask),
-        Op::Rename { from } => room.rename(ask, from, outlet),
-        Op::ListMembers => {
-            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
-                true => {
-                    let (users, total) = room.members(LISTED_MAX);
-                    Reply::Members { users, total }
-                }
-                // It tells nobody that it is there who may not see it.
-                false => Reply::Refused(NO_ROOM),
-            };
-            ask.answer(outlet, reply);
-        }
-        // The other verbs are for users; a name of kind room never carries them.
-        _ => debug_assert!(false, "a user's verb for a room"),
-    }
-}
-
-fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, fresh: Fresh<'_>, outlet: &mut impl Outlet) {
-    match op {
-        Op::Join { variant, .. } => topic.join(ask, variant, outlet),
-        Op::Leave { variant, quiet, .. } => topic.leave(ask, variant, quiet, outlet),
-        Op::Publish { from, text, detail, echo, .. } => {
-            let draft = fresh.draft(ask, from, text, detail);
-            topic.publish(ask, draft, echo, outlet);
-        }
-        Op::Announce { event, except } => {
-            topic.relay(ask, &event, &except, outlet);
-            ask.told(outlet, !topic.interest.is_empty());
-        }
-        // The other verbs are for rooms and users.
-        _ => debug_assert!(false, "a verb that topics do not know"),
-    }
-}
-
-fn apply_to_user(
-    user: &mut User,
-    ask: &Ask<'_>,
-    message: MessageId,
-    room_for_more: bool,
-    op: Op,
-    outlet: &mut impl Outlet,
-) {
-    let full = !room_for_more && !user.has_device();
-    match op {
-        // Those who were there have heard it; whoever said it need not hear of each who was not.
-        Op::Keep { .. } if full => {}
-        op if full && keeps_mail(&op) => ask.answer(outlet, Reply::Refused(QUEUE_FULL)),
-        Op::GiveBack => user.give_back(),
-        Op::Attach { variant, rooms } => user.attach(ask, variant, rooms, outlet),
-        Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms),
-        Op::Claim { room, manner } => user.take_place(ask, room, manner, outlet),
-        Op::Release { room, for_good } => user.release(&room, for_good),
-        Op::Grant { limit, window_ms } => user.grant(ask, limit, window_ms, outlet),
-        Op::SetPresence { showing } => user.set_presence(ask, showing, outlet),
-        Op::PresenceHistory => ask.answer(outlet, Reply::Presences(user.shown.history())),
-        Op::SendDirect { text, detail } => {
-            user.send(ask, user::Draft { id: message, text, detail }, room_for_more, outlet);
-        }
-        Op::SendFrom { to, text, detail } => {
-            user.send_on(ask, to, user::Draft { id: message, text, detail }, outlet);
-        }
-        Op::Receive { message } => user.receive(ask, *message, room_for_more, outlet),
-        Op::Keep { event, confirm } => user.keep(ask, *event, confirm, outlet),
-        Op::Notify { notification } => user.notify(ask, notification, outlet),
-        Op::NotificationRead { id } => {
-            user.mirror(ask, &Event::NotificationRead { id, at_ms: ask.now.unix_ms }, outlet);
-        }
-        Op::NotificationClear { id } => {
-            user.mirror(ask, &Event::NotificationCleared { id, at_ms: ask.now.unix_ms }, outlet);
-        }
-        Op::Typing { on, from, username, for_ms } => {
-            let writer = from.as_ref().unwrap_or(&ask.origin.user);
-            user.somebody_types(ask, writer, on, username, for_ms, outlet);
-        }
-        Op::Acknowledge { id } => user.mailbox.acknowledge(id),
-        Op::Announce { event, except } => {
-            user.relay(ask, &event, &except, outlet);
-            ask.told(outlet, !user.interest.is_empty());
-        }
-        Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
-        Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),
-        Op::RosterRemove { user: contact } => user.remove_contact(ask, &contact, outlet),
-        // The other verbs are for rooms; a name of kind user never carries them.
-        _ => debug_assert!(false, "a room's verb for a user"),
-    }
-}
-
-/// Verbs that may leave something waiting.
-fn keeps_mail(op: &Op) -> bool {
-    matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
-}
-
-/// Verbs that bring a user into being.
-fn makes_a_user(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Attach { .. }
-            | Op::Claim { .. }
-            | Op::Grant { .. }
-            | Op::SendDirect { .. }
-            | Op::SendFrom { .. }
-            | Op::Receive { .. }
-            | Op::Keep { .. }
-            | Op::Notify { .. }
-            | Op::SetPresence { .. }
-            | Op::RosterUpdate { .. }
-    )
-}
-
-const NO_ROOM: Refusal = Refusal::new(Code::NotFound, "Room not found");
-const QUEUE_FULL: Refusal = Refusal::new(Code::Unavailable, "User is away and no more messages can be kept");
-
-/// What a verb means where there is no such channel.
-fn answer_for_nothing(op: &Op) -> Option<Reply> {
-    match op {
-        Op::DescribeRoom | Op::ListMembers => Some(Reply::Refused(NO_ROOM)),
-        Op::Read { .. } | Op::Edit { .. } | Op::Delete { .. } => Some(Reply::Refused(room::NO_MESSAGE)),
-        Op::PresenceHistory => Some(Reply::Presences(Vec::new())),
-        Op::RosterGet | Op::RosterRemove { .. } => Some(Reply::Roster(Vec::new())),
-        // Nobody is there to hear it.
-        Op::Announce { .. } => Some(Reply::Notified { delivered: false }),
-        Op::NotificationRead { .. } | Op::NotificationClear { .. } => Some(Reply::Done),
-        // As in a room that only its sender thinks of; or its end was quicker than the command.
-        _ => None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The numbers that homes enforce. From the configuration; 0 means none where a limit may be off.
 
+use super::log::ReplayLimits;
+use crate::model::Epoch;
+
 /// What holds for all realms of a shard, and for each.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HomeLimits {
     /// By number of the realm.
     pub realms: Vec<RealmLimits>,
@@ -12,6 +15,15 @@ pub struct HomeLimits {
     pub known_users: usize,
     /// Drawn at boot; gives connections the ids that clients see.
     pub seed: u64,
+    /// Whether what must last waits for a store; if not, all there is is in memory.
+    pub durable: bool,
+    /// The life of the numbers that are given out.
+    pub epoch: Epoch,
+    /// Events of one channel that are in memory, the newest ones.
+    pub log_events: usize,
+    /// Bytes of the events of all channels of one shard that are in memory.
+    pub log_total: usize,
+    pub replay: ReplayLimits,
 }
 
 /// The numbers of one realm: those of the dialects that speak in it.
@@ -39,4 +51,20 @@ pub struct RealmLimits {
     pub window: u64,
     /// Whether a dialect of the realm shows the connection a message came over.
     pub shows_connections: bool,
+}
+
+impl Default for HomeLimits {
+    fn default() -> Self {
+        Self {
+            realms: Vec::new(),
+            queue_total: 0,
+            known_users: 0,
+            seed: 0,
+            durable: false,
+            epoch: Epoch(0),
+            log_events: 100,
+            log_total: 1 << 20,
+            replay: ReplayLimits { events: 1000, bytes: 1 << 20 },
+        }
+    }
 }

@@ -3,17 +3,30 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{Event, MessageId, Priority, ReplyTo};
+use crate::model::{ConnKey, Event, MessageId, Priority, ReplyTo};
 
 /// One thing that waits.
 #[derive(Clone, Debug)]
 pub struct Item {
-    pub event: Event,
+    pub event: Arc<Event>,
+    /// Its number in the channel it belongs to; 0: it has none.
+    pub seq: u64,
     pub priority: Priority,
-    /// Monotonic milliseconds; from here on its time to live runs.
+    /// Milliseconds since 1970; from here on its time to live runs.
     pub since_ms: u64,
     /// Who is told when it arrives, and of what.
     pub confirm: Option<Confirm>,
+}
+
+impl Item {
+    /// Its number, if it has one.
+    pub fn number(&self) -> Option<u64> {
+        (self.seq != 0).then_some(self.seq)
+    }
+
+    fn is(&self, id: MessageId) -> bool {
+        self.event.id() == Some(id)
+    }
 }
 
 /// The word to a sender that its message has arrived.
@@ -30,29 +43,61 @@ pub struct Confirm {
 pub struct Mailbox {
     /// Waiting for the next device, oldest first.
     queue: VecDeque<Item>,
-    /// Handed to a device and not acknowledged; kept only for users whose clients acknowledge (TUS-36).
+    /// Handed to a device that has not had them written to its socket.
+    handed: Vec<(ConnKey, Vec<Item>)>,
+    /// Written to a device and not acknowledged; kept only for users whose clients acknowledge (TUS-36).
     unconfirmed: VecDeque<Item>,
     acknowledges: bool,
 }
 
 impl Mailbox {
     pub fn len(&self) -> usize {
-        self.queue.len() + self.unconfirmed.len()
+        let handed: usize = self.handed.iter().map(|(_, items)| items.len()).sum();
+        self.queue.len() + self.unconfirmed.len() + handed
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Keeps the newest `max`; 0: as many as the shard's limit allows.
-    pub fn keep(&mut self, item: Item, max: usize) {
-        push_newest(&mut self.queue, item, max);
+    /// Keeps the newest `max`; 0: as many as the shard's limit allows. Returns what gave way.
+    #[must_use]
+    pub fn keep(&mut self, item: Item, max: usize) -> Option<Item> {
+        push_newest(&mut self.queue, item, max)
     }
 
-    /// Keeps what was handed over until it is acknowledged, if this user's clients ever do.
-    pub fn await_acknowledgement(&mut self, item: Item, max: usize) {
+    /// Keeps what was handed over until it is acknowledged, if this user's clients ever do. Whether it does.
+    pub fn await_acknowledgement(&mut self, item: Item, max: usize) -> bool {
         if self.acknowledges {
             push_newest(&mut self.unconfirmed, item, max);
+        }
+        self.acknowledges
+    }
+
+    /// These are on their way to a device.
+    pub fn hand(&mut self, device: ConnKey, items: Vec<Item>) {
+        self.handed.push((device, items));
+    }
+
+    /// The device has them. Returns what waits no more.
+    pub fn settle(&mut self, device: ConnKey, max: usize) -> Vec<MessageId> {
+        let mut over = Vec::new();
+        while let Some(at) = self.handed.iter().position(|(key, _)| *key == device) {
+            for item in self.handed.remove(at).1 {
+                let id = item.event.id();
+                let awaited = matches!(*item.event, Event::Direct(_)) && self.await_acknowledgement(item, max);
+                over.extend(id.filter(|_| !awaited));
+            }
+        }
+        over
+    }
+
+    /// The device is gone: what it was handed and did not have written waits for the next one.
+    pub fn take_back(&mut self, device: ConnKey) {
+        while let Some(at) = self.handed.iter().rposition(|(key, _)| *key == device) {
+            for item in self.handed.remove(at).1.into_iter().rev() {
+                self.queue.push_front(item);
+            }
         }
     }
 
@@ -82,26 +127,34 @@ impl Mailbox {
     }
 
     /// The client has the message: it will not be sent again. From the first acknowledgement on, what this
-    /// user's clients leave unacknowledged is sent again when they come back.
-    pub fn acknowledge(&mut self, id: MessageId) {
+    /// user's clients leave unacknowledged is sent again when they come back. Whether it was waited for.
+    pub fn acknowledge(&mut self, id: MessageId) -> bool {
         self.acknowledges = true;
-        self.unconfirmed.retain(|item| !matches!(&item.event, Event::Direct(m) if m.id == id));
+        let before = self.len();
+        self.unconfirmed.retain(|item| !item.is(id));
+        self.handed.iter_mut().for_each(|(_, items)| items.retain(|item| !item.is(id)));
+        self.len() < before
     }
 
-    /// Throws away waiting notifications: that one, or all.
-    pub fn clear_notifications(&mut self, id: Option<MessageId>) {
-        self.queue.retain(|item| match &item.event {
-            Event::Notification(n) => id.is_some_and(|id| id != n.id),
+    /// Throws away waiting notifications: that one, or all. Returns which.
+    pub fn clear_notifications(&mut self, id: Option<MessageId>) -> Vec<MessageId> {
+        let mut gone = Vec::new();
+        self.queue.retain(|item| match &*item.event {
+            Event::Notification(n) if id.is_none_or(|id| id == n.id) => {
+                gone.push(n.id);
+                false
+            }
             _ => true,
         });
+        gone
     }
 }
 
-fn push_newest(queue: &mut VecDeque<Item>, item: Item, max: usize) {
-    if max != 0 && queue.len() >= max {
-        queue.pop_front();
-    }
+/// Returns what gave way.
+fn push_newest(queue: &mut VecDeque<Item>, item: Item, max: usize) -> Option<Item> {
+    let oldest = (max != 0 && queue.len() >= max).then(|| queue.pop_front()).flatten();
     queue.push_back(item);
+    oldest
 }
 
 #[cfg(test)]
@@ -120,11 +173,11 @@ mod tests {
             detail: None,
             at_ms: 0,
         };
-        Item { event: Event::Direct(message), priority, since_ms, confirm: None }
+        Item { event: Arc::new(Event::Direct(message)), seq: 0, priority, since_ms, confirm: None }
     }
 
     fn ids(items: &[Item]) -> Vec<MessageId> {
-        let id = |item: &Item| match &item.event {
+        let id = |item: &Item| match &*item.event {
             Event::Direct(m) => m.id,
             other => panic!("{other:?}"),
         };
@@ -136,7 +189,7 @@ mod tests {
         let mut mailbox = Mailbox::default();
         let order = [Priority::Low, Priority::High, Priority::Normal, Priority::High, Priority::Urgent];
         for (n, priority) in (0..).zip(order) {
-            mailbox.keep(item(n, priority, 0), 4);
+            assert_eq!(mailbox.keep(item(n, priority, 0), 4).is_some(), n == 4);
         }
         assert_eq!(mailbox.len(), 4, "the first one gave way");
         assert_eq!(ids(&mailbox.take(5, 0, u8::MAX)), [4, 1, 3, 2].map(MessageId::random));
@@ -146,9 +199,30 @@ mod tests {
     #[test]
     fn what_waited_too_long_is_gone() {
         let mut mailbox = Mailbox::default();
-        mailbox.keep(item(1, Priority::Normal, 100), 0);
-        mailbox.keep(item(2, Priority::Normal, 101), 0);
+        for (n, since_ms) in [(1, 100), (2, 101)] {
+            assert!(mailbox.keep(item(n, Priority::Normal, since_ms), 0).is_none());
+        }
         assert_eq!(ids(&mailbox.take(200, 100, u8::MAX)), [MessageId::random(2)]);
+    }
+
+    #[test]
+    fn what_a_device_never_got_waits_for_the_next_one() {
+        let (mut mailbox, device) = (Mailbox::default(), |index| ConnKey { shard: 0, generation: 0, index });
+        for n in 1..=3 {
+            assert!(mailbox.keep(item(n, Priority::Normal, 0), 0).is_none());
+        }
+        let items = mailbox.take(0, 0, u8::MAX);
+        mailbox.hand(device(1), items);
+        assert!(mailbox.keep(item(4, Priority::Normal, 0), 0).is_none());
+        assert_eq!(ids(&mailbox.take(0, 0, u8::MAX)), [MessageId::random(4)], "nothing is handed out twice");
+        assert_eq!(mailbox.settle(device(2), 0), []);
+        mailbox.take_back(device(1));
+        let again = mailbox.take(0, 0, u8::MAX);
+        assert_eq!(ids(&again), [1, 2, 3].map(MessageId::random));
+        mailbox.hand(device(3), again);
+        assert!(mailbox.acknowledge(MessageId::random(2)));
+        assert_eq!(mailbox.settle(device(3), 0), [], "from here on all is acknowledged");
+        assert_eq!(mailbox.len(), 2);
     }
 
     #[test]

@@ -37,6 +37,16 @@ impl Members {
         member.devices == 1
     }
 
+    /// The user is away and one of the conversation.
+    pub fn stands(&mut self, user: Arc<str>) {
+        if self.absent >= ABSENT_MAX {
+            return;
+        }
+        let member = self.users.entry(user).or_default();
+        self.absent += usize::from(member.devices == 0 && !member.stands);
+        member.stands = true;
+    }
+
     /// A device went. `quiet`: it only ended, and its user did not leave. Whether the user is still here, or one
     /// of the conversation.
     pub fn went(&mut self, user: &str, quiet: bool) -> bool {

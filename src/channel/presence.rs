@@ -92,6 +92,21 @@ impl Shown {
         self.history.push_back(self.presence(user));
     }
 
+    /// How it is, and behind that its own changes, the newest first: what is written down.
+    pub fn account(&self, user: &Arc<str>) -> Vec<Presence> {
+        let mut account = vec![self.presence(user)];
+        account.extend(self.history());
+        account
+    }
+
+    /// What was written down. Whoever was there before a restart is not there after it.
+    pub fn recall(&mut self, account: Vec<Presence>) {
+        let mut account = account.into_iter();
+        self.at_ms = account.next().map_or(0, |last| last.at_ms);
+        self.history = account.take(HISTORY_MAX).collect();
+        self.history.make_contiguous().reverse();
+    }
+
     /// Its own changes, the newest first.
     pub fn history(&self) -> Vec<Presence> {
         self.history.iter().rev().cloned().collect()

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::log::Log;
 use super::members::Members;
+use super::repeats::Repeats;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::model::{
-    ChannelName, Code, Command, Detail, Echo, Event, Except, JoinManner, Kind, Message, MessageId,
-    Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo, RoomSettings,
-    Target, Typing, Variant,
+    Begun, ChannelName, Code, Command, Detail, Echo, Event, Except, Fact, JoinManner, Kind, Message,
+    MessageId, Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo,
+    RoomSettings, Target, Typing, Variant,
 };
 
 /// One room. It exists while it has members, or for good when it was created by hand.
@@ -30,6 +32,8 @@ pub struct Room {
     pub remembered: Option<u64>,
     /// The newest messages and their authors, as many as can be edited.
     recent: VecDeque<(MessageId, Arc<str>)>,
+    pub log: Log,
+    pub repeats: Repeats,
 }
 
 /// A message that is to be said.
@@ -42,16 +46,25 @@ pub struct Draft {
     pub connection: Option<Uuid>,
 }
 
+impl Draft {
+    pub fn message(self, ask: &Ask<'_>, kind: Kind, place: Arc<str>) -> Message {
+        let Self { id, from, text, detail, connection } = self;
+        Message { id, kind, place, from, connection, text, detail, at_ms: ask.now.unix_ms }
+    }
+}
+
 /// How it is to be said.
 pub struct Saying {
     pub member: bool,
     pub echo: Echo,
     pub confirm: bool,
+    /// What its sender calls it, where this home has to remember that.
+    pub request: Option<Arc<str>>,
 }
 
 impl Room {
     /// A room that came to be because somebody joined it.
-    pub fn joined(name: &ChannelName) -> Self {
+    pub fn joined(name: &ChannelName, log: Log) -> Self {
         Self {
             name: name.clone(),
             settings: RoomSettings::default(),
@@ -62,12 +75,40 @@ impl Room {
             typing: TypingTable::default(),
             remembered: None,
             recent: VecDeque::new(),
+            log,
+            repeats: Repeats::default(),
         }
     }
 
     /// A room made by hand (TUS-24).
-    pub fn created(name: &ChannelName, settings: RoomSettings, creator: Option<Arc<str>>) -> Self {
-        Self { settings, kept: true, creator, ..Self::joined(name) }
+    pub fn created(
+        name: &ChannelName,
+        log: Log,
+        settings: RoomSettings,
+        creator: Option<Arc<str>>,
+    ) -> Self {
+        Self { settings, kept: true, creator, ..Self::joined(name, log) }
+    }
+
+    /// What is to be known of a room that was made by hand.
+    pub fn fact(&self) -> Option<Fact> {
+        let fact = || Fact::Room { settings: self.settings.clone(), creator: self.creator.clone() };
+        self.kept.then(fact)
+    }
+
+    /// It came to be by hand after all.
+    pub fn settle(&mut self, settings: RoomSettings, creator: Option<Arc<str>>) {
+        (self.settings, self.creator, self.kept) = (settings, creator, true);
+    }
+
+    /// What was made by hand could not be kept: it goes when nobody is in it.
+    pub fn unsettle(&mut self) {
+        self.kept = false;
+    }
+
+    /// Somebody who is away is one of the conversation.
+    pub fn remember_member(&mut self, user: Arc<str>) {
+        self.members.stands(user);
     }
 
     /// Whether nobody is in it and it is only there for those who will come back.
@@ -84,8 +125,12 @@ impl Room {
         self.name.realm
     }
 
-    pub fn into_name(self) -> ChannelName {
-        self.name
+    pub fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
+    pub fn into_parts(self) -> (ChannelName, Log) {
+        (self.name, self.log)
     }
 
     pub fn info(&self, cap: usize) -> RoomInfo {
@@ -109,7 +154,7 @@ impl Room {
 
     /// Lets a connection in, and tells those who are in already (T1).
     pub fn join(&mut self, ask: &Ask<'_>, joining: Joining<'_>, outlet: &mut impl Outlet) {
-        let Joining { variant, password, manner, username } = joining;
+        let Joining { variant, password, manner, username, begun } = joining;
         let origin = ask.origin;
         let cap = ask.limits.max_room_members;
         if let Err(refusal) = self.admit(origin.principal.as_deref(), password, cap) {
@@ -122,10 +167,12 @@ impl Room {
             self.announce(ask, &Event::Joined { room, user, username, at_ms }, outlet);
         }
         self.interest.add(origin.reply_to.shard(), variant);
-        ask.answer(outlet, Reply::Joined { channel: ask.id, kind: Kind::Room, id: self.name.id.clone() });
+        let id = self.name.id.clone();
+        ask.answer(outlet, Reply::Joined { channel: ask.id, kind: Kind::Room, id, begun });
     }
 
-    fn admit(&self, who: Option<&Principal>, password: Option<&str>, cap: usize) -> Result<(), Refusal> {
+    /// Whether somebody may come in.
+    pub fn admit(&self, who: Option<&Principal>, password: Option<&str>, cap: usize) -> Result<(), Refusal> {
         let max = self.max_members(cap);
         if max != 0 && self.interest.total() >= max {
             return Err(Refusal::with(Code::LimitReached, format!("Room is full ({max} members)")));
@@ -151,7 +198,7 @@ impl Room {
     /// after an outage would tell everybody of everybody, and nobody anything.
     fn announce(&self, ask: &Ask<'_>, event: &Event, outlet: &mut impl Outlet) {
         if named(ask.origin).is_some() {
-            outlet.publish(ask.id, &self.interest, &Except::Nobody, event);
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, event, None);
         }
     }
 
@@ -199,7 +246,7 @@ impl Room {
         self.members.came(user, false);
         let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
         for event in left.into_iter().chain([joined]) {
-            outlet.publish(ask.id, &self.interest, &except, &event);
+            outlet.publish(ask.id, &self.interest, &except, &event, None);
         }
     }
 
@@ -208,23 +255,18 @@ impl Room {
         self.members.present(max)
     }
 
+    /// The message that somebody says.
+    pub fn message(&self, ask: &Ask<'_>, draft: Draft) -> Message {
+        draft.message(ask, Kind::Room, self.name.id.clone())
+    }
+
     /// Says something to all members (T4). Those of the conversation who are away find it when they come, and
     /// those who are mentioned and not there hear of it.
-    pub fn publish(&mut self, ask: &Ask<'_>, draft: Draft, how: Saying, outlet: &mut impl Outlet) {
+    pub fn publish(&mut self, ask: &Ask<'_>, message: Message, how: Saying, outlet: &mut impl Outlet) {
         let origin = ask.origin;
         if let Err(refusal) = self.admit_speaker(origin.principal.as_deref(), how.member) {
             return ask.answer(outlet, Reply::Refused(refusal));
         }
-        let message = Message {
-            id: draft.id,
-            kind: Kind::Room,
-            place: self.name.id.clone(),
-            from: draft.from,
-            connection: draft.connection,
-            text: draft.text,
-            detail: draft.detail,
-            at_ms: ask.now.unix_ms,
-        };
         self.stop_typing(ask, &message.from, outlet);
         if ask.limits.message_cache > 0 {
             if self.recent.len() >= ask.limits.message_cache {
@@ -232,42 +274,68 @@ impl Room {
             }
             self.recent.push_back((message.id, message.from.clone()));
         }
-        let event = Event::Message(message);
+        let seq = ask.number(&self.log);
+        if let Some(request) = how.request.clone() {
+            self.repeats.note(request, seq, message.id);
+        }
+        let event = Arc::new(Event::Message(message));
         let except = match (how.echo, origin.reply_to.connection()) {
             (Echo::Never, Some(key)) => Except::Connection(key),
             _ => Except::Nobody,
         };
-        outlet.publish(ask.id, &self.interest, &except, &event);
+        outlet.publish(ask.id, &self.interest, &except, &event, Some(seq));
         if how.echo == Echo::Always && !how.member {
-            ask.answer(outlet, Reply::Heard { event: Box::new(event.clone()) });
+            ask.answer(outlet, Reply::Heard { event: event.clone(), seq });
         }
-        self.after_publishing(ask, &event, how.confirm, outlet);
+        self.after_publishing(ask, &event, seq, how.confirm, outlet);
+        self.log.push(seq, event, ask.homes.log_events);
     }
 
     /// What a message leads to besides being heard: a word to its sender, and errands to those not there.
-    fn after_publishing(&self, ask: &Ask<'_>, event: &Event, confirm: bool, outlet: &mut impl Outlet) {
-        let Event::Message(message) = event else { return };
-        let other = |user: &&Arc<str>| **user != message.from;
+    fn after_publishing(
+        &self,
+        ask: &Ask<'_>,
+        event: &Arc<Event>,
+        seq: u64,
+        confirm: bool,
+        outlet: &mut impl Outlet,
+    ) {
+        let Event::Message(message) = &**event else { return };
         let heard = confirm && self.members.others_present(&message.from);
         if heard {
             let (id, room) = (message.id, Some(self.name.id.clone()));
             ask.answer(outlet, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
         }
-        for user in self.members.absent().filter(other) {
+        for user in self.absent_hearers(message) {
             let confirm = (confirm && !heard).then(|| (message.id, self.name.id.clone()));
-            self.send_off(ask, user, Op::Keep { event: Box::new(event.clone()), confirm }, outlet);
+            let since_ms = message.at_ms;
+            self.send_off(ask, user, Op::Keep { event: event.clone(), seq, since_ms, confirm }, outlet);
         }
-        let Some(detail) = &message.detail else { return };
-        for user in detail.mentions.iter().filter(other).filter(|user| !self.members.contains(user)) {
-            let notification = Arc::new(self.mention(message));
-            self.send_off(ask, user, Op::Notify { notification }, outlet);
+        for user in self.mentioned_elsewhere(message) {
+            let notification = Arc::new(self.mention(message, user));
+            self.send_off(ask, user, Op::Notify { notification, transit: true }, outlet);
         }
     }
 
+    /// Those of the conversation who are away.
+    pub fn absent_hearers(&self, message: &Message) -> impl Iterator<Item = &Arc<str>> {
+        self.members.absent().filter(|user| **user != message.from)
+    }
+
+    /// Those who are to hear that they were mentioned, because they are not of the conversation.
+    pub fn mentioned_elsewhere<'a>(&'a self, message: &'a Message) -> impl Iterator<Item = &'a Arc<str>> {
+        let mentions = message.detail.as_ref().map_or(&[][..], |detail| &detail.mentions);
+        mentions.iter().filter(|user| **user != message.from && !self.members.contains(user))
+    }
+
     /// Who is mentioned need not be one who may hear the message: it is told where, and not what.
-    fn mention(&self, message: &Message) -> Notification {
+    pub fn mention(&self, message: &Message, user: &str) -> Notification {
+        // Its own for each who is told: all of them may share one list of what waits.
+        let of_user = user.bytes().fold(message.id.0.as_u128(), |id, byte| {
+            (id ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+        });
         Notification {
-            id: MessageId::random(message.id.0.as_u128().rotate_left(64)),
+            id: MessageId::random(of_user.rotate_left(64)),
             title: format!("{} mentioned you", message.from).into(),
             text: format!("{} mentioned you in {}", message.from, self.name.id).into(),
             level: "info".into(),
@@ -278,8 +346,13 @@ impl Room {
         }
     }
 
+    /// A user of the room's tenant.
+    pub fn user(&self, user: &Arc<str>) -> ChannelName {
+        ChannelName { kind: Kind::User, id: user.clone(), ..self.name.clone() }
+    }
+
     fn send_off(&self, ask: &Ask<'_>, user: &Arc<str>, op: Op, outlet: &mut impl Outlet) {
-        let name = ChannelName { kind: Kind::User, id: user.clone(), ..self.name.clone() };
+        let name = self.user(user);
         let reply_to = match op {
             // Its sender is told when it arrives.
             Op::Keep { confirm: Some(_), .. } => ask.origin.reply_to,
@@ -337,36 +410,64 @@ impl Room {
             at_ms: ask.now.unix_ms,
         };
         let except = Except::User(user.clone());
-        outlet.publish(ask.id, &self.interest, &except, &Event::Typing(typing));
+        outlet.publish(ask.id, &self.interest, &except, &Event::Typing(typing), None);
     }
 
-    /// Tells all members that a member has read, changed or taken back a message. Only its author changes it
-    /// (NEX-24, NEX-25).
-    pub fn amend(&self, ask: &Ask<'_>, message: MessageId, change: Change, outlet: &mut impl Outlet) {
-        let Some((_, author)) = self.recent.iter().rev().find(|(id, _)| *id == message) else {
-            return ask.answer(outlet, Reply::Refused(NO_MESSAGE));
-        };
-        let (room, user, at_ms) = (self.name.id.clone(), ask.origin.user.clone(), ask.now.unix_ms);
-        if !matches!(change, Change::Read) && *author != user {
-            return ask.answer(outlet, Reply::Refused(NOT_THE_AUTHOR));
-        }
-        let (event, except) = match change {
-            Change::Read => {
-                let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
-                (Event::Read { room, message, user, at_ms }, except)
+    /// Whether that message may be read, changed or taken back by the asker; only its author changes it (NEX-24,
+    /// NEX-25). `None`: it is none of the newest, and the store has to say.
+    pub fn may_amend(&self, ask: &Ask<'_>, message: MessageId, change: &Change) -> Option<Result<(), Refusal>> {
+        match self.recent.iter().rev().find(|(id, _)| *id == message) {
+            Some((_, author)) if !matches!(change, Change::Read) && *author != ask.origin.user => {
+                Some(Err(NOT_THE_AUTHOR))
             }
-            Change::Text(text) => (Event::Edited { room, message, user, text, at_ms }, Except::Nobody),
-            Change::Deleted => (Event::Deleted { room, message, user, at_ms }, Except::Nobody),
+            Some(_) => Some(Ok(())),
+            None if ask.homes.durable => None,
+            None => Some(Err(NO_MESSAGE)),
+        }
+    }
+
+    /// What is told of a change.
+    pub fn amendment(&self, ask: &Ask<'_>, message: MessageId, change: Change) -> Event {
+        let (room, user, at_ms) = (self.name.id.clone(), ask.origin.user.clone(), ask.now.unix_ms);
+        match change {
+            Change::Read => Event::Read { room, message, user, at_ms },
+            Change::Text(text) => Event::Edited { room, message, user, text, at_ms },
+            Change::Deleted => Event::Deleted { room, message, user, at_ms },
+        }
+    }
+
+    /// Tells all members that a member has read, changed or taken back a message.
+    pub fn amend(&mut self, ask: &Ask<'_>, message: MessageId, change: Change, outlet: &mut impl Outlet) {
+        if let Some(Err(refusal)) = self.may_amend(ask, message, &change) {
+            return ask.answer(outlet, Reply::Refused(refusal));
+        }
+        let event = Arc::new(self.amendment(ask, message, change));
+        let text = match &*event {
+            Event::Edited { text, .. } => Some(&**text),
+            Event::Deleted { .. } => None,
+            _ => {
+                // Who has read how far has no place of its own in the order.
+                let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
+                return outlet.publish(ask.id, &self.interest, &except, &event, None);
+            }
         };
-        outlet.publish(ask.id, &self.interest, &except, &event);
+        self.log.amend(message, text);
+        if text.is_none() {
+            self.recent.retain(|(id, _)| *id != message);
+        }
+        let seq = ask.number(&self.log);
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &event, Some(seq));
+        self.log.push(seq, event, ask.homes.log_events);
     }
 
-    /// A message that was taken back can be amended no more.
-    pub fn forget(&mut self, message: MessageId, author: &str) {
-        self.recent.retain(|(id, by)| *id != message || **by != *author);
+    /// Whether that one may read what was said in it: who may come in without a password, and who is in.
+    pub fn is_readable_by(&self, who: Option<&Principal>) -> bool {
+        let is_in = who.is_some_and(|p| self.members.contains(&p.user) || p.has_role(Principal::ADMIN));
+        is_in || (self.settings.password.is_none() && self.is_visible_to(who))
     }
 
-    fn admit_speaker(&self, who: Option<&Principal>, member: bool) -> Result<(), Refusal> {
+    /// Whether somebody may speak.
+    pub fn admit_speaker(&self, who: Option<&Principal>, member: bool) -> Result<(), Refusal> {
         if !member && !self.settings.is_open() {
             return Err(NOT_A_SPEAKER);
         }
@@ -381,7 +482,7 @@ impl Room {
 
     /// Hands out an event made elsewhere, without those left out (TUS-14).
     pub fn relay(&self, ask: &Ask<'_>, event: &Event, except: &Except, outlet: &mut impl Outlet) {
-        outlet.publish(ask.id, &self.interest, except, event);
+        outlet.publish(ask.id, &self.interest, except, event, None);
     }
 
     /// Whether a listing may show it to that principal.
@@ -396,6 +497,8 @@ pub struct Joining<'a> {
     pub password: Option<&'a str>,
     pub manner: JoinManner,
     pub username: Option<Arc<str>>,
+    /// Where it begins.
+    pub begun: Option<Box<Begun>>,
 }
 
 /// What became of a message.
@@ -408,7 +511,7 @@ pub enum Change {
 /// Why one who is not in a room may not speak in it.
 pub const NOT_A_SPEAKER: Refusal = Refusal::new(Code::Forbidden, "Not a member of this room");
 pub const NO_MESSAGE: Refusal = Refusal::new(Code::NotFound, "Message not found");
-const NOT_THE_AUTHOR: Refusal = Refusal::new(Code::Forbidden, "Only the author may change a message");
+pub const NOT_THE_AUTHOR: Refusal = Refusal::new(Code::Forbidden, "Only the author may change a message");
 
 /// The user who asks; `None` for a guest, and for one without a name.
 fn named(origin: &Origin) -> Option<Arc<str>> {

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use super::log::Log;
 use super::mailbox::{Confirm, Item, Mailbox};
 use super::presence::Shown;
+use super::repeats::Repeats;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
 use crate::model::{
-    ChannelName, Code, Contact, Detail, Dialect, Event, Except, Follow, JoinManner, Kind, Message, MessageId,
-    Notification, Op, Priority, Refusal, Reply, Showing, Status, Target, Typing, Variant,
+    Begun, ChannelName, Code, Contact, Detail, Dialect, Event, Except, Fact, FactKey, Follow, JoinManner,
+    Kind, Message, MessageId, Notification, Op, Priority, Record, Refusal, Reply, Showing, Status, Target,
+    Typing, Variant, Waiting,
 };
 use crate::model::{Command, Origin};
 
@@ -22,6 +25,8 @@ pub struct User {
     /// Room and how many devices hold it; a handful, so a list beats a map.
     claims: Vec<(Arc<str>, u32)>,
     pub mailbox: Mailbox,
+    pub log: Log,
+    pub repeats: Repeats,
     window: SlidingWindow,
     kept: Kept,
     /// The rooms it was in when its last device went, until that is told.
@@ -32,6 +37,8 @@ pub struct User {
     pub remembered: Option<u64>,
     /// Others are to be told of a change at the end of the turn.
     pub untold: bool,
+    /// How it was is to be written down.
+    pub unsaved: bool,
 }
 
 /// What is kept of a user across its connections.
@@ -42,6 +49,34 @@ struct Kept {
     standing: Vec<Arc<str>>,
     /// Who writes to it.
     typing: TypingTable,
+}
+
+/// A device that has come.
+pub struct Arrival {
+    pub variant: Variant,
+    /// The rooms it is in already.
+    pub rooms: Vec<Arc<str>>,
+    pub begun: Option<Box<Begun>>,
+    /// It was told all that it missed of the user's own log.
+    pub resumes: bool,
+}
+
+/// How a message is received.
+pub struct Receiving {
+    /// The shard has room for one more.
+    pub keep: bool,
+    /// It waits in the store till it is handed over.
+    pub transit: bool,
+    /// What its sender calls it, where this home has to remember that.
+    pub request: Option<Arc<str>>,
+}
+
+/// Something a room said while the user was away.
+pub struct Said {
+    pub event: Arc<Event>,
+    pub seq: u64,
+    pub since_ms: u64,
+    pub confirm: Option<(MessageId, Arc<str>)>,
 }
 
 /// What a user's channel is told about a message before it is sent.
@@ -67,19 +102,22 @@ impl Draft {
 }
 
 impl User {
-    pub fn new(name: &ChannelName) -> Self {
+    pub fn new(name: &ChannelName, log: Log) -> Self {
         Self {
             name: name.clone(),
             interest: Interest::default(),
             shown: Shown::default(),
             claims: Vec::new(),
             mailbox: Mailbox::default(),
+            log,
+            repeats: Repeats::default(),
             window: SlidingWindow::default(),
             kept: Kept::default(),
             left: Vec::new(),
             listed_at: None,
             remembered: None,
             untold: false,
+            unsaved: false,
         }
     }
 
@@ -118,9 +156,9 @@ impl User {
     }
 
     /// Throws away what has waited too long, and what the window no longer needs.
-    pub fn expire(&mut self, now_ms: u64, ttl_ms: u64, window_ms: u64) {
-        self.mailbox.expire(now_ms, ttl_ms);
-        self.window.expire(window_ms, now_ms);
+    pub fn expire(&mut self, now: crate::clock::Now, ttl_ms: u64, window_ms: u64) {
+        self.mailbox.expire(now.unix_ms, ttl_ms);
+        self.window.expire(window_ms, now.mono_ms);
     }
 
     /// A message that was granted was not said after all.
@@ -130,7 +168,8 @@ impl User {
 
     /// Whether nothing would be lost if it went.
     pub fn is_over(&self) -> bool {
-        !self.has_device() && self.mailbox.is_empty() && self.remembered.is_none() && !self.untold
+        let idle = !self.has_device() && self.mailbox.is_empty() && self.remembered.is_none();
+        idle && !self.untold && !self.unsaved
     }
 
     pub fn typing(&mut self) -> &mut TypingTable {
@@ -139,23 +178,18 @@ impl User {
 
     /// Hands out an event to all devices but those left out.
     pub fn relay(&self, ask: &Ask<'_>, event: &Event, except: &Except, outlet: &mut impl Outlet) {
-        outlet.publish(ask.id, &self.interest, except, event);
+        outlet.publish(ask.id, &self.interest, except, event, None);
     }
 
-    /// A device is there: first it is told so, then what waited (T3, T18).
-    pub fn attach(
-        &mut self,
-        ask: &Ask<'_>,
-        variant: Variant,
-        rooms: Vec<Arc<str>>,
-        outlet: &mut impl Outlet,
-    ) {
+    /// A device is there: first it is told so, then what it missed, then what waited (T3, T18).
+    pub fn attach(&mut self, ask: &Ask<'_>, arrival: Arrival, outlet: &mut impl Outlet) {
+        let Arrival { variant, rooms, begun, resumes } = arrival;
         let first = !self.has_device();
         self.interest.add(ask.origin.reply_to.shard(), variant);
         let max = ask.limits.max_rooms_per_user;
         let over = rooms.into_iter().filter(|room| self.claim(room.clone(), max).is_err()).collect();
         let follow = self.follow(variant.dialect);
-        ask.answer(outlet, Reply::Attached { channel: ask.id, over, follow });
+        ask.answer(outlet, Reply::Attached { channel: ask.id, over, follow, begun });
         if first {
             self.shown.came(ask.now.unix_ms, ask.origin.reply_to);
         } else if variant.dialect == Dialect::Tusk {
@@ -163,8 +197,8 @@ impl User {
             let showing = Showing { status: Some(Status::Online), ..Showing::default() };
             self.shown.say(&self.name.id, showing, ask.now.unix_ms, ask.origin.reply_to);
         }
-        self.untold = true;
-        self.flush(ask, outlet);
+        (self.untold, self.unsaved) = (true, true);
+        self.flush(ask, resumes, outlet);
     }
 
     /// What a new device becomes a member of by itself, in dialects that have such things.
@@ -176,17 +210,50 @@ impl User {
         }
     }
 
-    /// Hands over what waits, and again what was not acknowledged. Clients tell doubles by their id.
-    fn flush(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
-        for item in self.mailbox.unconfirmed() {
-            outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
-        }
-        for item in self.mailbox.take(ask.now.mono_ms, ask.limits.queue_ttl, self.interest.dialects()) {
-            outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
-            self.confirm(ask, &item, outlet);
-            if matches!(item.event, Event::Direct(_)) {
-                self.mailbox.await_acknowledgement(item, ask.limits.queue);
+    /// Hands over what waits, and again what was not acknowledged. Clients tell doubles by their id. `resumes`: the
+    /// device has all that is in the user's own log already.
+    fn flush(&mut self, ask: &Ask<'_>, resumes: bool, outlet: &mut impl Outlet) {
+        if !resumes {
+            for item in self.mailbox.unconfirmed() {
+                outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
             }
+        }
+        let items = self.mailbox.take(ask.now.unix_ms, ask.limits.queue_ttl, self.interest.dialects());
+        for item in &items {
+            let is_known = resumes && item.seq != 0 && !matches!(*item.event, Event::Message(_));
+            if !is_known {
+                outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
+            }
+            self.confirm(ask, item, outlet);
+        }
+        match ask.origin.reply_to.connection() {
+            Some(device) if !items.is_empty() => {
+                let ids = items.iter().filter_map(|item| item.event.id()).collect();
+                self.mailbox.hand(device, items);
+                ask.answer(outlet, Reply::Drained { ids });
+            }
+            _ => {}
+        }
+    }
+
+    /// A device has all that was handed to it.
+    pub fn settle(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
+        let Some(device) = ask.origin.reply_to.connection() else { return };
+        let over = self.mailbox.settle(device, ask.limits.queue);
+        self.unqueue(over, outlet);
+    }
+
+    /// Has the store forget what waits no more.
+    pub fn unqueue(&self, ids: Vec<MessageId>, outlet: &mut impl Outlet) {
+        if !ids.is_empty() {
+            outlet.write(0, vec![Record::Unqueue { user: self.name.clone(), ids }]);
+        }
+    }
+
+    /// The client has that message.
+    pub fn acknowledge(&mut self, id: MessageId, outlet: &mut impl Outlet) {
+        if self.mailbox.acknowledge(id) {
+            self.unqueue(vec![id], outlet);
         }
     }
 
@@ -209,16 +276,19 @@ impl User {
         for room in rooms {
             self.release(room, false);
         }
+        if let Some(device) = ask.origin.reply_to.connection() {
+            self.mailbox.take_back(device);
+        }
         if !self.has_device() {
             self.shown.went(ask.now.unix_ms, ask.origin.reply_to);
-            self.untold = true;
+            (self.untold, self.unsaved) = (true, true);
         }
     }
 
     /// Takes the user's word for how it is (TUS-16, NEX-48, SGE-12).
     pub fn set_presence(&mut self, ask: &Ask<'_>, showing: Showing, outlet: &mut impl Outlet) {
         self.shown.say(&self.name.id, showing, ask.now.unix_ms, ask.origin.reply_to);
-        self.untold = true;
+        (self.untold, self.unsaved) = (true, true);
         ask.done(outlet);
     }
 
@@ -234,6 +304,9 @@ impl User {
             Ok(()) => {
                 if manner == JoinManner::Standing && !self.kept.standing.contains(&room) {
                     self.kept.standing.push(room.clone());
+                    // Whatever it says there is written behind this.
+                    let fact = Fact::Standing(room.clone());
+                    outlet.write(0, vec![Record::Know { channel: self.name.clone(), fact }]);
                 }
                 Reply::Claimed { room }
             }
@@ -254,7 +327,17 @@ impl User {
         Ok(())
     }
 
-    pub fn release(&mut self, room: &str, for_good: bool) {
+    /// Gives a place back.
+    pub fn give_up(&mut self, room: &Arc<str>, for_good: bool, outlet: &mut impl Outlet) {
+        let stood = self.kept.standing.contains(room);
+        self.release(room, for_good);
+        if stood && !self.kept.standing.contains(room) {
+            let key = FactKey::Standing(room.clone());
+            outlet.write(0, vec![Record::Forget { channel: self.name.clone(), key }]);
+        }
+    }
+
+    fn release(&mut self, room: &str, for_good: bool) {
         let mut held = false;
         if let Some(at) = self.claims.iter().position(|(r, _)| **r == *room) {
             self.claims[at].1 -= 1;
@@ -275,90 +358,137 @@ impl User {
         ask.answer(outlet, if granted { Reply::Granted } else { Reply::Denied(Refusal::RATE_LIMITED) });
     }
 
-    /// A message for this user, made here.
-    pub fn send(&mut self, ask: &Ask<'_>, draft: Draft, keep: bool, outlet: &mut impl Outlet) {
-        let message = draft.message(ask, self.name.id.clone());
-        self.receive(ask, message, keep, outlet);
-    }
-
-    /// A message from this user to another: its own devices hear it here, in the order of all they hear, and
+    /// A message from this user to another: its own devices hear it here, in the order of all that they hear, and
     /// then it is sent on (SGE-23).
-    pub fn send_on(&self, ask: &Ask<'_>, to: Arc<str>, draft: Draft, outlet: &mut impl Outlet) {
-        // Whoever asked may speak for this user, or is it.
-        let from = self.name.id.clone();
-        let message = Message { from: from.clone(), ..draft.message(ask, to.clone()) };
-        if to != from {
-            outlet.publish(ask.id, &self.interest, &Except::Nobody, &Event::Direct(message.clone()));
+    pub fn send_on(&mut self, ask: &Ask<'_>, message: Message, request: Option<Arc<str>>, outlet: &mut impl Outlet) {
+        if message.place != self.name.id {
+            let seq = ask.number(&self.log);
+            let event = Arc::new(Event::Direct(message.clone()));
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, &event, Some(seq));
+            if let Some(request) = request {
+                self.repeats.note(request, seq, message.id);
+            }
+            self.log.push(seq, event, ask.homes.log_events);
         }
-        let name = ChannelName { id: to, ..self.name.clone() };
+        let name = ChannelName { id: message.place.clone(), ..self.name.clone() };
         let op = Op::Receive { message: Box::new(message) };
-        let origin = Origin { user: from, ..ask.origin.clone() };
+        let origin = Origin { user: self.name.id.clone(), ..ask.origin.clone() };
         outlet.errand(ask.origin.reply_to, Command { target: Target::Named(name), origin, op });
     }
 
     /// Delivers to every device, or keeps it for later (T18, T19). `keep`: the shard has room for one more;
     /// without it a delivered message is not kept until it is acknowledged.
-    pub fn receive(&mut self, ask: &Ask<'_>, message: Message, keep: bool, outlet: &mut impl Outlet) {
+    pub fn receive(&mut self, ask: &Ask<'_>, message: Message, how: Receiving, outlet: &mut impl Outlet) {
         let origin = ask.origin;
-        let id = message.id;
+        let (id, from) = (message.id, message.from.clone());
+        let seq = ask.number(&self.log);
         let confirm = Some(Confirm { to: origin.reply_to, id, room: None });
-        let item = self.item(ask, Event::Direct(message), Priority::Normal, confirm);
+        let item = self.item(ask, Event::Direct(message), seq, Priority::Normal, confirm);
+        self.log.push(seq, item.event.clone(), ask.homes.log_events);
+        if let Some(request) = how.request {
+            self.repeats.note(request, seq, id);
+        }
         let queued = !self.can_hear(&item.event);
         ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
-        if let Some(writer) = self.kept.typing.stop(&origin.user) {
-            self.tell_typing(ask, &origin.user, writer.username, false, outlet);
+        if let Some(writer) = self.kept.typing.stop(&from) {
+            self.tell_typing(ask, &from, writer.username, false, outlet);
         }
         if queued {
-            return self.mailbox.keep(item, ask.limits.queue);
+            return self.keep_waiting(ask, item, outlet);
         }
-        outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
         self.confirm(ask, &item, outlet);
-        if keep {
-            self.mailbox.await_acknowledgement(item, ask.limits.queue);
+        let awaited = how.keep && self.mailbox.await_acknowledgement(item, ask.limits.queue);
+        if how.transit && !awaited {
+            self.unqueue(vec![id], outlet);
         }
     }
 
-    fn item(&self, ask: &Ask<'_>, event: Event, priority: Priority, confirm: Option<Confirm>) -> Item {
-        Item { event, priority, since_ms: ask.now.mono_ms, confirm }
+    /// The message that somebody sends to `to`.
+    pub fn message(&self, ask: &Ask<'_>, draft: Draft, from: Arc<str>, to: Arc<str>) -> Message {
+        Message { from, ..draft.message(ask, to) }
+    }
+
+    fn item(
+        &self,
+        ask: &Ask<'_>,
+        event: Event,
+        seq: u64,
+        priority: Priority,
+        confirm: Option<Confirm>,
+    ) -> Item {
+        Item { event: Arc::new(event), seq, priority, since_ms: ask.now.unix_ms, confirm }
+    }
+
+    /// Puts something by for the next device. What gives way is forgotten.
+    fn keep_waiting(&mut self, ask: &Ask<'_>, item: Item, outlet: &mut impl Outlet) {
+        let gone = self.mailbox.keep(item, ask.limits.queue);
+        self.unqueue(gone.and_then(|item| item.event.id()).into_iter().collect(), outlet);
     }
 
     /// Keeps what a conversation said while the user was away, or tells it at once.
-    pub fn keep(
-        &mut self,
-        ask: &Ask<'_>,
-        event: Event,
-        confirm: Option<(MessageId, Arc<str>)>,
-        outlet: &mut impl Outlet,
-    ) {
+    pub fn keep(&mut self, ask: &Ask<'_>, said: Said, outlet: &mut impl Outlet) {
+        let Said { event, seq, since_ms, confirm } = said;
         let to = ask.origin.reply_to;
         let confirm = confirm.map(|(id, room)| Confirm { to, id, room: Some(room) });
-        let item = self.item(ask, event, Priority::Normal, confirm);
-        self.hand_or_keep(ask, item, outlet);
+        let item = Item { event, seq, priority: Priority::Normal, since_ms, confirm };
+        self.hand_or_keep(ask, item, true, outlet);
+    }
+
+    /// What the store had kept before the restart waits on.
+    pub fn restore(&mut self, waiting: Waiting, max: usize) {
+        let Waiting { event, seq, priority, since_ms, .. } = waiting;
+        let _ = self.mailbox.keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max);
+    }
+
+    /// What is known of it from before the restart.
+    pub fn recall(&mut self, fact: Fact) {
+        match fact {
+            Fact::Contact(contact) => self.kept.contacts.push(contact),
+            Fact::Standing(room) => self.kept.standing.push(room),
+            Fact::Presence(history) => self.shown.recall(history),
+            Fact::Room { .. } => {}
+        }
     }
 
     /// Tells the user something, now or when it comes (SGE-34, NEX-58).
-    pub fn notify(&mut self, ask: &Ask<'_>, notification: Arc<Notification>, outlet: &mut impl Outlet) {
+    pub fn notify(
+        &mut self,
+        ask: &Ask<'_>,
+        notification: Arc<Notification>,
+        transit: bool,
+        outlet: &mut impl Outlet,
+    ) {
         let priority = notification.priority;
-        let item = self.item(ask, Event::Notification(notification), priority, None);
+        let seq = ask.number(&self.log);
+        let item = self.item(ask, Event::Notification(notification), seq, priority, None);
+        self.log.push(seq, item.event.clone(), ask.homes.log_events);
         ask.answer(outlet, Reply::Notified { delivered: self.can_hear(&item.event) });
-        self.hand_or_keep(ask, item, outlet);
+        self.hand_or_keep(ask, item, transit, outlet);
     }
 
-    fn hand_or_keep(&mut self, ask: &Ask<'_>, item: Item, outlet: &mut impl Outlet) {
+    /// `transit`: it waits in the store already.
+    fn hand_or_keep(&mut self, ask: &Ask<'_>, item: Item, transit: bool, outlet: &mut impl Outlet) {
         if !self.can_hear(&item.event) {
-            return self.mailbox.keep(item, ask.limits.queue);
+            return self.keep_waiting(ask, item, outlet);
         }
-        outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event);
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
         self.confirm(ask, &item, outlet);
+        if transit {
+            self.unqueue(item.event.id().into_iter().collect(), outlet);
+        }
     }
 
     /// A device has seen or thrown away a notification; the others are told (NEX-39, NEX-40).
-    pub fn mirror(&mut self, ask: &Ask<'_>, event: &Event, outlet: &mut impl Outlet) {
+    pub fn mirror(&mut self, ask: &Ask<'_>, event: Event, outlet: &mut impl Outlet) {
         if let Event::NotificationCleared { id, .. } = event {
-            self.mailbox.clear_notifications(*id);
+            let gone = self.mailbox.clear_notifications(id);
+            self.unqueue(gone, outlet);
         }
         let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
-        outlet.publish(ask.id, &self.interest, &except, event);
+        let seq = ask.number(&self.log);
+        outlet.publish(ask.id, &self.interest, &except, &event, Some(seq));
+        self.log.push(seq, Arc::new(event), ask.homes.log_events);
         ask.done(outlet);
     }
 
@@ -397,23 +527,30 @@ impl User {
             on,
             at_ms: ask.now.unix_ms,
         };
-        outlet.publish(ask.id, &self.interest, &Except::Nobody, &Event::Typing(typing));
+        outlet.publish(ask.id, &self.interest, &Except::Nobody, &Event::Typing(typing), None);
     }
 
     pub fn roster(&self) -> Vec<Contact> {
         self.kept.contacts.clone()
     }
 
+    /// Whether there is room for a contact, or it is on the roster already.
+    pub fn may_enter(&self, ask: &Ask<'_>, contact: &Contact) -> Result<(), Refusal> {
+        let max = ask.limits.contacts;
+        let known = self.kept.contacts.iter().any(|c| c.user == contact.user);
+        match !known && max != 0 && self.kept.contacts.len() >= max {
+            true => Err(Refusal::with(Code::LimitReached, format!("Too many contacts (at most {max})"))),
+            false => Ok(()),
+        }
+    }
+
     /// Enters a contact, or changes what is said of it (SGE-38).
     pub fn set_contact(&mut self, ask: &Ask<'_>, contact: Contact, outlet: &mut impl Outlet) {
-        let max = ask.limits.contacts;
-        let known = self.kept.contacts.iter().position(|c| c.user == contact.user);
-        match known {
-            Some(at) => self.kept.contacts[at] = contact,
-            None if max != 0 && self.kept.contacts.len() >= max => {
-                let text = format!("Too many contacts (at most {max})");
-                return ask.answer(outlet, Reply::Refused(Refusal::with(Code::LimitReached, text)));
-            }
+        if let Err(refusal) = self.may_enter(ask, &contact) {
+            return ask.answer(outlet, Reply::Refused(refusal));
+        }
+        match self.kept.contacts.iter_mut().find(|c| c.user == contact.user) {
+            Some(known) => *known = contact,
             None => {
                 outlet.follow(ask.id, &self.interest, &contact.user, true);
                 self.kept.contacts.push(contact);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, Message, MessageId, Notification,
-    Principal, RealmId, ReplyTo, RoomSettings, Showing, Variant,
+    Position, Principal, RealmId, ReplyTo, RoomSettings, Showing, Variant, Wording,
 };
 
 /// Which channel is meant: a member knows its place, everybody else its name.
@@ -47,6 +47,8 @@ pub enum Op {
         password: Option<Arc<str>>,
         manner: JoinManner,
         username: Option<Arc<str>>,
+        /// What came after it is told first.
+        since: Option<Since>,
     },
     /// Stop being one. Sent for every membership when a connection ends (`quiet`: nobody waits for an answer).
     Leave {
@@ -64,6 +66,8 @@ pub enum Op {
         echo: Echo,
         /// Whether the sender is told that somebody else heard it (NEX-23).
         confirm: bool,
+        /// What the sender calls it: said twice, it is heard once.
+        request: Option<Arc<str>>,
     },
     /// Somebody writes, or stopped. Counts as stopped after so many milliseconds.
     Typing {
@@ -134,7 +138,19 @@ pub enum Op {
     Attach {
         variant: Variant,
         rooms: Vec<Arc<str>>,
+        /// As in [`Op::Join`].
+        since: Option<Since>,
     },
+    /// What waited has been written to the device's socket.
+    Settle {
+        ids: Arc<[MessageId]>,
+    },
+    /// Where in the user's channel things are; the client calls it so.
+    Locate {
+        wording: Wording,
+    },
+    /// What a channel's log has.
+    History(Box<HistoryQuery>),
     /// A device is gone, and with it its claims.
     Detach {
         variant: Variant,
@@ -166,6 +182,8 @@ pub enum Op {
     SendDirect {
         text: Box<str>,
         detail: Option<Box<Detail>>,
+        /// As in [`Op::Publish`].
+        request: Option<Arc<str>>,
     },
     /// A message from the user whose channel this is to another one: its own devices hear it first, in the
     /// order of all that they hear (SGE-23), and its home has it sent on.
@@ -173,20 +191,28 @@ pub enum Op {
         to: Arc<str>,
         text: Box<str>,
         detail: Option<Box<Detail>>,
+        /// As in [`Op::Publish`].
+        request: Option<Arc<str>>,
     },
-    /// A message that its sender's home has sent on.
+    /// A message that its sender's home has sent on, and that waits in the store till this one has it.
     Receive {
         message: Box<Message>,
     },
-    /// Something a room said while the user was away: kept, or told if it is back.
+    /// Something a room said while the user was away: kept, or told if it is back. It waits in the store.
     Keep {
-        event: Box<Event>,
+        event: Arc<Event>,
+        /// Its number in the room.
+        seq: u64,
+        /// As in [`super::Waiting`], in milliseconds since 1970.
+        since_ms: u64,
         /// The message whose sender is to be told when it arrives.
         confirm: Option<(MessageId, Arc<str>)>,
     },
     /// Tell the user something.
     Notify {
         notification: Arc<Notification>,
+        /// It waits in the store till the user's home has it.
+        transit: bool,
     },
     NotificationRead {
         id: MessageId,
@@ -206,6 +232,25 @@ pub enum Op {
     RosterRemove {
         user: Arc<str>,
     },
+}
+
+/// The place in a channel's order at which a client says it stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    At(Position),
+    /// Nothing this server ever said: nobody knows what was missed.
+    Unreadable,
+}
+
+/// Which part of what was said somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Behind this number.
+    pub after: u64,
+    /// In a user's channel: only what was said to and by that user.
+    pub with: Option<Arc<str>>,
+    /// At most so many messages.
+    pub limit: usize,
 }
 
 /// How somebody becomes a member.

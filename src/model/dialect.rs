@@ -47,10 +47,12 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// One encoding of an event: a dialect, compressed or not. An event is encoded at most once per
-/// variant that has subscribers.
+/// One encoding of an event: a dialect, compressed or not, with the event's number or without. An event is encoded
+/// at most once per variant that has subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     pub dialect: Dialect,
     pub deflate: bool,
+    /// Whether it says where in its channel an event stands.
+    pub numbered: bool,
 }

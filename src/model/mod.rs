@@ -22,7 +22,7 @@ mod roster;
 pub use address::{Address, Wording};
 pub use channel::{ChannelName, Kind, RealmId};
 pub use close::CloseReason;
-pub use command::{Command, Echo, JoinManner, Op, Origin, Target};
+pub use command::{Command, Echo, HistoryQuery, JoinManner, Op, Origin, Since, Target};
 pub use dialect::{Dialect, Variant};
 pub use event::{Event, Except, Typing};
 pub use glob::{Glob, GlobTooLong};
@@ -36,6 +36,6 @@ pub use record::{
     Answer, Fact, FactKey, Found, Kept, LogQuery, Outcome, Page, Query, Receipt, Record, Ticket, Waiting,
 };
 pub use refusal::{Code, Refusal};
-pub use reply::{Follow, Reply, ReplyTo};
+pub use reply::{Begun, Follow, Reply, ReplyTo};
 pub use room::{RoomInfo, RoomSettings};
 pub use roster::Contact;

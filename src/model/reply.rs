@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ChannelId, ConnKey, Contact, Event, Kind, MessageId, Presence, Refusal, RoomInfo};
+use super::{
+    ChannelId, ConnKey, Contact, Event, Kind, MessageId, Position, Presence, Refusal, RoomInfo, Wording,
+};
 
 /// Where a reply goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +47,7 @@ pub enum Reply {
         channel: ChannelId,
         kind: Kind,
         id: Arc<str>,
+        begun: Option<Box<Begun>>,
     },
     Left {
         kind: Kind,
@@ -56,6 +59,20 @@ pub enum Reply {
         channel: ChannelId,
         over: Vec<Arc<str>>,
         follow: Vec<Follow>,
+        begun: Option<Box<Begun>>,
+    },
+    /// What waited was told just before: its home wants to know when that is written.
+    Drained {
+        ids: Arc<[MessageId]>,
+    },
+    Located {
+        wording: Wording,
+        position: Option<Position>,
+    },
+    /// Messages of a log and their numbers, in order. `next`: behind it there is more.
+    History {
+        events: Vec<(u64, Arc<Event>)>,
+        next: Option<u64>,
     },
     Claimed {
         room: Arc<str>,
@@ -101,7 +118,8 @@ pub enum Reply {
     },
     /// What one has said oneself, where one is not a member.
     Heard {
-        event: Box<Event>,
+        event: Arc<Event>,
+        seq: u64,
     },
     Presences(Vec<Presence>),
     Roster(Vec<Contact>),
@@ -112,6 +130,17 @@ pub enum Reply {
     Denied(Refusal),
     /// Done, and the dialect has nothing to say about it.
     Done,
+}
+
+/// Where in a channel's order somebody begins to hear it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The last event before; `None` where events have no numbers.
+    pub position: Option<Position>,
+    /// It asked for what it missed, and that cannot be had.
+    pub gap: bool,
+    /// What it missed, in order.
+    pub missed: Vec<(u64, Arc<Event>)>,
 }
 
 /// A channel that a device follows because its user does.

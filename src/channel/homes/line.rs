@@ -1,0 +1,281 @@
+//! Commands that wait for the store, in the order in which they came to their channel.
+//!
+//! A command that must last is taken apart in two: what it would write is handed to the store
+//! ([`Homes::prepare`]), and when that is durable it is carried out like any other. Until then everything that it
+//! could overtake waits behind it. Nothing is changed before it is durable, so nothing has to be taken back.
+
+use std::collections::VecDeque;
+
+use super::records::Plan;
+use super::{Fresh, Homes, Outlet};
+use crate::channel::Stamp;
+use crate::clock::Now;
+use crate::model::{
+    Answer, Code, Event, MessageId, Op, Origin, Outcome, Page, Refusal, Reply, ReplyTo, Ticket,
+};
+
+/// Why something that must last is not done.
+pub const NOT_STORED: Refusal =
+    Refusal::new(Code::Unavailable, "The store cannot be written; nothing was done. Please try again");
+const NOT_READ: Refusal = Refusal::new(Code::Unavailable, "The store cannot be read. Please try again");
+
+/// What waits at one channel.
+#[derive(Debug, Default)]
+pub struct Line {
+    waiting: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    origin: Origin,
+    op: Op,
+    now: Now,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is known of it yet: it depends on what is before it.
+    Behind,
+    /// The store has been asked.
+    Asked { ticket: Ticket, id: MessageId },
+    /// The store has answered.
+    Answered { id: MessageId, answer: Answer },
+}
+
+impl Homes {
+    /// Requests whose answers are waited for.
+    pub fn awaited(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// Carries a command out, or has it wait for the store.
+    pub(super) fn take(&mut self, index: u32, origin: Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
+        if !self.limits.durable || !(self.lines.contains_key(&index) || must_ask(&op)) {
+            return self.carry_out(index, &origin, now, op, outlet);
+        }
+        let Some(line) = self.lines.get(&index) else {
+            return self.begin(index, Waiter { origin, op, now, state: State::Behind }, outlet);
+        };
+        if !keeps_order(&op) {
+            return self.carry_out(index, &origin, now, op, outlet);
+        }
+        // What is asked of the store already stands in its order; only behind something that may still change
+        // the channel it is not known what this one would write.
+        let may_ask = must_write(&op) && line.waiting.iter().all(|w| must_write(&w.op) && w.is_asked());
+        let mut waiter = Waiter { origin, op, now, state: State::Behind };
+        if may_ask && !self.ask_store(index, &mut waiter, outlet) {
+            return;
+        }
+        self.lines.entry(index).or_default().waiting.push_back(waiter);
+    }
+
+    /// Carries out what nothing is before, or begins to wait with it.
+    fn begin(&mut self, index: u32, mut waiter: Waiter, outlet: &mut impl Outlet) {
+        if self.ask_store(index, &mut waiter, outlet) {
+            self.lines.entry(index).or_default().waiting.push_front(waiter);
+        }
+    }
+
+    /// Asks the store for what a command needs. `false`: it needs nothing, and is done or refused.
+    fn ask_store(&mut self, index: u32, waiter: &mut Waiter, outlet: &mut impl Outlet) -> bool {
+        let id = MessageId::random(self.dice.u128(..));
+        let plan = self.prepare(index, &waiter.origin, waiter.now, &waiter.op, Stamp { id, seq: 0 });
+        match plan {
+            Plan::Free => {
+                let op = std::mem::replace(&mut waiter.op, Op::Probe);
+                self.carry_out(index, &waiter.origin, waiter.now, op, outlet);
+                return false;
+            }
+            Plan::Refused(refusal) => {
+                self.answer(&waiter.origin, Reply::Refused(refusal), outlet);
+                return false;
+            }
+            Plan::Write(records) => {
+                let ticket = self.ticket(index);
+                outlet.write(ticket, records);
+                waiter.state = State::Asked { ticket, id };
+            }
+            Plan::Read(query) => {
+                let ticket = self.ticket(index);
+                outlet.read(ticket, query);
+                waiter.state = State::Asked { ticket, id };
+            }
+        }
+        true
+    }
+
+    fn ticket(&mut self, index: u32) -> Ticket {
+        self.last_ticket += 1;
+        self.tickets.insert(self.last_ticket, index);
+        self.last_ticket
+    }
+
+    /// The store has answered. What waited for that goes on.
+    pub fn stored(&mut self, ticket: Ticket, answer: Answer, outlet: &mut impl Outlet) {
+        let Some(index) = self.tickets.remove(&ticket) else { return };
+        let Some(line) = self.lines.get_mut(&index) else { return };
+        let asked = |w: &&mut Waiter| matches!(w.state, State::Asked { ticket: t, .. } if t == ticket);
+        if let Some(waiter) = line.waiting.iter_mut().find(asked)
+            && let State::Asked { id, .. } = waiter.state
+        {
+            waiter.state = State::Answered { id, answer };
+        }
+        self.advance(index, outlet);
+    }
+
+    /// Goes on with a line as far as it goes.
+    fn advance(&mut self, index: u32, outlet: &mut impl Outlet) {
+        loop {
+            let Some(line) = self.lines.get_mut(&index) else { return };
+            let Some(first) = line.waiting.front() else {
+                self.lines.remove(&index);
+                return self.look_at(index);
+            };
+            match first.state {
+                State::Asked { .. } => break,
+                State::Behind => {
+                    let Some(waiter) = line.waiting.pop_front() else { return };
+                    self.begin(index, waiter, outlet);
+                }
+                State::Answered { .. } => {
+                    let Some(waiter) = line.waiting.pop_front() else { return };
+                    self.finish(index, waiter, outlet);
+                }
+            }
+        }
+        self.ask_ahead(index, outlet);
+    }
+
+    /// Asks for those too that stand behind what only writes: many commit as one.
+    fn ask_ahead(&mut self, index: u32, outlet: &mut impl Outlet) {
+        let Some(line) = self.lines.get_mut(&index) else { return };
+        let mut rest = VecDeque::new();
+        let mut ahead = std::mem::take(&mut line.waiting);
+        let mut clear = true;
+        while let Some(mut waiter) = ahead.pop_front() {
+            clear &= must_write(&waiter.op);
+            if clear && matches!(waiter.state, State::Behind) && !self.ask_store(index, &mut waiter, outlet) {
+                continue;
+            }
+            rest.push_back(waiter);
+        }
+        self.lines.entry(index).or_default().waiting = rest;
+    }
+
+    /// Carries out what the store has answered.
+    fn finish(&mut self, index: u32, waiter: Waiter, outlet: &mut impl Outlet) {
+        let Waiter { origin, op, now, state } = waiter;
+        let State::Answered { id, answer } = state else { return };
+        match answer {
+            Answer::Written(Outcome::Done { seq }) => {
+                self.carry_out_as(index, &origin, now, op, Stamp { id, seq }, None, outlet);
+            }
+            Answer::Written(Outcome::Again { seq, message }) => {
+                let again = Stamp { id: message, seq };
+                self.repeat(index, &origin, now, op, again, outlet);
+            }
+            Answer::Written(Outcome::NoMessage) => {
+                self.answer(&origin, Reply::Refused(super::room::NO_MESSAGE), outlet);
+            }
+            Answer::Written(Outcome::NotTheAuthor) => {
+                self.answer(&origin, Reply::Refused(super::room::NOT_THE_AUTHOR), outlet);
+            }
+            Answer::Written(Outcome::Failed) => {
+                self.undo(index, &op);
+                self.answer(&origin, Reply::Refused(NOT_STORED), outlet);
+            }
+            Answer::Page(page) => {
+                self.learn(index, &op, &page);
+                self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
+            }
+            // Whoever comes in does, and is told of a gap; who asks for history is refused.
+            Answer::Found(_) | Answer::Unreadable => match op {
+                Op::History(_) => self.answer(&origin, Reply::Refused(NOT_READ), outlet),
+                op => {
+                    let page = Page { head: u64::MAX, first: u64::MAX, ..Page::default() };
+                    self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
+                }
+            },
+        }
+    }
+
+    /// What was to be said was said before: its sender alone is told, as it was then.
+    pub(super) fn repeat(
+        &mut self,
+        index: u32,
+        origin: &Origin,
+        now: Now,
+        op: Op,
+        stamp: Stamp,
+        outlet: &mut impl Outlet,
+    ) {
+        if let Op::SendDirect { .. } = op
+            && let Some(user) = self.user(index)
+        {
+            let (to, id) = (user.name.id.clone(), stamp.id);
+            return self.answer(origin, Reply::Sent { to, id, queued: false }, outlet);
+        }
+        let fresh = Fresh { seed: self.limits.seed };
+        let event = self.said(index, origin, now, &op, stamp, fresh).map(Event::into);
+        match (event, origin.reply_to) {
+            (Some(event), ReplyTo::Connection(_)) => {
+                self.answer(origin, Reply::Heard { event, seq: stamp.seq }, outlet);
+            }
+            _ => self.answer(origin, Reply::Done, outlet),
+        }
+    }
+
+    pub(super) fn answer(&self, origin: &Origin, reply: Reply, outlet: &mut impl Outlet) {
+        outlet.reply(origin.reply_to, origin.tag.clone(), reply);
+    }
+}
+
+impl Waiter {
+    fn is_asked(&self) -> bool {
+        !matches!(self.state, State::Behind)
+    }
+}
+
+/// Verbs that write what must last before they are carried out.
+fn must_write(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Publish { .. }
+            | Op::Read { .. }
+            | Op::Edit { .. }
+            | Op::Delete { .. }
+            | Op::Announce { .. }
+            | Op::CreateRoom { .. }
+            | Op::SendDirect { .. }
+            | Op::SendFrom { .. }
+            | Op::Receive { .. }
+            | Op::Notify { .. }
+            | Op::NotificationRead { .. }
+            | Op::NotificationClear { .. }
+            | Op::RosterUpdate { .. }
+            | Op::RosterRemove { .. }
+    )
+}
+
+/// Verbs that may have to ask the store.
+fn must_ask(op: &Op) -> bool {
+    must_write(op)
+        || matches!(op, Op::Join { .. } | Op::Attach { .. } | Op::Locate { .. } | Op::History(_))
+}
+
+/// Verbs that must not overtake others of their channel, nor be overtaken. What is ephemeral or only asks for how
+/// things are does not wait for a disk.
+fn keeps_order(op: &Op) -> bool {
+    must_ask(op)
+        || matches!(
+            op,
+            Op::Leave { .. }
+                | Op::Forsake
+                | Op::Rename { .. }
+                | Op::Detach { .. }
+                | Op::Settle { .. }
+                | Op::Keep { .. }
+                | Op::RosterGet
+        )
+}
