@@ -107,7 +107,7 @@ fn encode(c: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| {
                 out.clear();
-                assert!(dialect::encode_event(*dialect, black_box(&event), &mut out));
+                assert!(dialect::encode_event(*dialect, black_box(&event), None, &mut out));
                 black_box(out.len())
             })
         });

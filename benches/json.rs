@@ -126,7 +126,7 @@ fn encode(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("ours", name), |b| {
             b.iter(|| {
                 out.clear();
-                tusk::encode_event(black_box(&event), &mut out);
+                tusk::encode_event(black_box(&event), None, &mut out);
                 black_box(out.len())
             })
         });

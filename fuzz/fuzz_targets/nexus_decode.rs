@@ -60,7 +60,7 @@ fn check_relay(speech: &Speech<'_>, place: &str, sent: &Value) {
         at_ms: 0,
     };
     let mut out = BytesMut::new();
-    assert!(nexus::encode_event(&Event::Message(message), &mut out));
+    assert!(nexus::encode_event(&Event::Message(message), None, &mut out));
     let frame: Value = serde_json::from_slice(&out).expect("a frame is JSON");
     let or = |field: &str, default: Value| match &sent[field] {
         Value::Null => default,

@@ -74,7 +74,7 @@ fn check_relay(speech: &Speech<'_>, sent: &Value) {
         at_ms: AT_MS,
     };
     let mut out = BytesMut::new();
-    assert!(sge::encode_event(&Event::Message(message), &mut out));
+    assert!(sge::encode_event(&Event::Message(message), None, &mut out));
     let frame: Value = serde_json::from_slice(&out).expect("a frame is JSON");
     let mut want = sent.clone();
     want["from"] = from.into();

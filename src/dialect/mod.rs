@@ -18,7 +18,7 @@ pub mod tusk;
 use bytes::BytesMut;
 
 pub use fields::Fields;
-pub use request::{Heard, Order, Reader, Request, Speech};
+pub use request::{Heard, Order, Reader, Request, Since, Speech};
 pub use saying::{About, Aside, Saying, Stats};
 pub use scratch::{JsonScratch, KEEP_MAX_BYTES};
 
@@ -27,6 +27,10 @@ use crate::model::{Address, Code, Dialect, Event, Refusal};
 /// Bytes of a channel's name, a user's id or a room's password. Names are repeated in every frame, and
 /// 256 bytes are more than any document shows. Longer: refused, [`Code::TooLarge`].
 pub const MAX_NAME_BYTES: usize = 256;
+
+/// Bytes of what a client calls its message. Homes remember it for a while, and 128 are enough for three UUIDs. Longer:
+/// refused, [`Code::TooLarge`].
+pub const MAX_REQUEST_BYTES: usize = 128;
 
 /// Items of a list in one message: users asked for, mentions, types of notifications, groups of a contact.
 /// More: refused, [`Code::TooLarge`].
@@ -70,10 +74,11 @@ pub fn decode<'a>(
     }
 }
 
-/// Appends the text of `event` as `dialect` says it.
+/// Appends the text of `event` as `dialect` says it, with its number in its channel if there is one to be told. A frame
+/// that an extension made stays as it is.
 ///
 /// `false`: this dialect has no words for it, and nothing was written.
-pub fn encode_event(dialect: Dialect, event: &Event, out: &mut BytesMut) -> bool {
+pub fn encode_event(dialect: Dialect, event: &Event, seq: Option<u64>, out: &mut BytesMut) -> bool {
     match (dialect, event) {
         (_, Event::Custom { dialect: of, json }) => {
             if *of == dialect {
@@ -81,11 +86,11 @@ pub fn encode_event(dialect: Dialect, event: &Event, out: &mut BytesMut) -> bool
             }
             *of == dialect
         }
-        (Dialect::Sge, event) => sge::encode_event(event, out),
-        (Dialect::Nexus, event) => nexus::encode_event(event, out),
-        (Dialect::Gator, event) => gator::encode_event(event, out),
-        (Dialect::Aegisx, event) => aegisx::encode_event(event, out),
-        (Dialect::Tusk, event) => tusk::encode_event(event, out),
+        (Dialect::Sge, event) => sge::encode_event(event, seq, out),
+        (Dialect::Nexus, event) => nexus::encode_event(event, seq, out),
+        (Dialect::Gator, event) => gator::encode_event(event, seq, out),
+        (Dialect::Aegisx, event) => aegisx::encode_event(event, seq, out),
+        (Dialect::Tusk, event) => tusk::encode_event(event, seq, out),
         // It repeats what clients say and tells them nothing of its own.
         (Dialect::Echo, _) => false,
     }
@@ -146,8 +151,34 @@ pub(crate) fn required_name<'a>(message: Fields<'_, 'a>, field: &str) -> Result<
 
 /// The refusal of a field that is longer than [`MAX_NAME_BYTES`].
 pub(crate) fn too_long(field: &str, len: usize) -> Refusal {
-    let said = format!("Field \"{field}\" has {len} bytes, at most {MAX_NAME_BYTES} are allowed");
+    longer_than(field, len, MAX_NAME_BYTES)
+}
+
+fn longer_than(field: &str, len: usize, max: usize) -> Refusal {
+    let said = format!("Field \"{field}\" has {len} bytes, at most {max} are allowed");
     Refusal::with(Code::TooLarge, said)
+}
+
+/// From where a client wants to be told what it missed.
+///
+/// # Errors
+/// It is no string. A string that is no position is [`Since::Unreadable`] and no error: an older server may have given
+/// it out, and whoever shows it joins and is told that something is missing.
+fn since(message: Fields<'_, '_>) -> Result<Option<Since>, Refusal> {
+    Ok(message.text("since")?.map(Since::parse))
+}
+
+/// What a client calls its message; empty counts as absent.
+///
+/// # Errors
+/// It is no string, or longer than [`MAX_REQUEST_BYTES`].
+fn request<'a>(message: Fields<'_, 'a>, field: &str) -> Result<Option<&'a str>, Refusal> {
+    match message.text(field)?.filter(|name| !name.is_empty()) {
+        Some(name) if name.len() > MAX_REQUEST_BYTES => {
+            Err(longer_than(field, name.len(), MAX_REQUEST_BYTES))
+        }
+        name => Ok(name),
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +197,7 @@ mod tests {
         let mut out = BytesMut::from("before");
         let aside = Aside { tag: None, at_ms: 0 };
         let saying = Saying::Delivered { id: MessageId::random(1), room: None, at_ms: 0 };
-        assert!(!encode_event(Dialect::Echo, &presence(), &mut out));
+        assert!(!encode_event(Dialect::Echo, &presence(), Some(1), &mut out));
         assert!(!encode_saying(Dialect::Echo, &saying, &aside, &mut out));
         assert_eq!(&out[..], b"before");
     }
@@ -174,9 +205,9 @@ mod tests {
     #[test]
     fn a_frame_made_for_one_dialect_is_told_to_no_other() {
         let event = Event::Custom { dialect: Dialect::Gator, json: "{}".into() };
-        for dialect in Dialect::ALL {
+        for (dialect, seq) in Dialect::ALL.into_iter().flat_map(|d| [(d, None), (d, Some(1))]) {
             let mut out = BytesMut::new();
-            let said = encode_event(dialect, &event, &mut out);
+            let said = encode_event(dialect, &event, seq, &mut out);
             assert_eq!((said, out.len()), if dialect == Dialect::Gator { (true, 2) } else { (false, 0) });
         }
     }

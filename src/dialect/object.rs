@@ -8,6 +8,7 @@ use bytes::BytesMut;
 
 use super::escape;
 use crate::clock::wall_time;
+use crate::model::Position;
 
 /// A key with its punctuation. Keys need no escape. `first`: of the first member of an object.
 macro_rules! key {
@@ -93,6 +94,22 @@ impl<'o> Object<'o> {
         object
     }
 
+    /// The number of an event in its channel, if it has one.
+    pub fn seq(self, seq: Option<u64>) -> Self {
+        match seq {
+            Some(seq) => self.number(key!("seq"), seq),
+            None => self,
+        }
+    }
+
+    /// Where a channel stands, if that is to be said.
+    pub fn position(self, position: Option<Position>) -> Self {
+        match position {
+            Some(Position { epoch, seq }) => self.word(key!("epoch"), epoch).seq(Some(seq)),
+            None => self,
+        }
+    }
+
     pub fn flag(self, key: &'static str, value: bool) -> Self {
         self.raw(key, if value { "true" } else { "false" })
     }
@@ -169,6 +186,7 @@ impl<'o> Object<'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Epoch;
 
     #[test]
     fn what_is_written_is_json() {
@@ -186,6 +204,9 @@ mod tests {
             .iso_millis(key!("ms"), 1_736_937_000_009)
             .names(key!("names"), ["a", "\\"])
             .numbers(key!("numbers"), [("x\"", 1), ("y", 2)])
+            .seq(None)
+            .position(None)
+            .position(Some(Position { epoch: Epoch(0xab), seq: u64::MAX }))
             .open(key!("inner"))
             .flag(key!(first "deep"), false)
             .close()
@@ -196,6 +217,7 @@ mod tests {
             "type": "t", "name": "a\"\n", "none": null, "html": "&lt;", "raw": [1, 2], "m": 1, "n": 7,
             "yes": true, "s": "2025-01-15T10:30:00Z", "ms": "2025-01-15T10:30:00.009Z",
             "names": ["a", "\\"], "numbers": { "x\"": 1, "y": 2 }, "inner": { "deep": false },
+            "epoch": "00000000000000ab", "seq": u64::MAX,
         });
         assert_eq!(value, want);
     }

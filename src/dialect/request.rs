@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::model::{Address, Contact, Manner, MessageId, Refusal, RoomSettings, Status};
+use crate::model::{Address, Contact, Manner, MessageId, Position, Refusal, RoomSettings, Status};
 
 /// One message, decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Request<'a> {
         place: Address<'a>,
         password: Option<&'a str>,
         username: Option<&'a str>,
+        /// Tell me what I missed.
+        since: Option<Since>,
     },
     /// Stop being one.
     Leave {
@@ -125,6 +127,20 @@ pub enum Request<'a> {
     },
 }
 
+/// The last that a client has of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    At(Position),
+    /// No position that this server gave out: nothing can be told from there, and the client is to know it.
+    Unreadable,
+}
+
+impl Since {
+    pub fn parse(text: &str) -> Self {
+        Position::parse(text).map_or(Self::Unreadable, Self::At)
+    }
+}
+
 /// What is said; raw text, not yet escaped for anybody.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Speech<'a> {
@@ -134,6 +150,8 @@ pub struct Speech<'a> {
     pub from: Option<&'a str>,
     pub manner: Manner,
     pub mentions: Vec<&'a str>,
+    /// What the client calls its message: sent twice under one name, it is said once.
+    pub request: Option<&'a str>,
     /// Who is to answer.
     pub persona: Option<&'a str>,
     /// What members of the same dialect receive as it was, where the text is not all; see
@@ -183,10 +201,11 @@ impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Authenticate { .. } => f.write_str("Authenticate"),
-            Self::Join { place, password, .. } => f
+            Self::Join { place, password, since, .. } => f
                 .debug_struct("Join")
                 .field("place", place)
                 .field("with_password", &password.is_some())
+                .field("since", since)
                 .finish_non_exhaustive(),
             Self::CreateRoom { room, .. } => {
                 f.debug_struct("CreateRoom").field("room", room).finish_non_exhaustive()
@@ -253,7 +272,12 @@ mod tests {
         let settings = RoomSettings { password: Some("hunter2".into()), ..RoomSettings::default() };
         for request in [
             Request::Authenticate { token: "hunter2" },
-            Request::Join { place: Address::Room("r"), password: Some("hunter2"), username: None },
+            Request::Join {
+                place: Address::Room("r"),
+                password: Some("hunter2"),
+                username: None,
+                since: None,
+            },
             Request::CreateRoom { room: "r", settings },
         ] {
             let shown = format!("{request:?}");

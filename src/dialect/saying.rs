@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::model::{Address, Contact, MessageId, Principal, Refusal, Status};
+use crate::model::{Address, Contact, MessageId, Position, Principal, Refusal, Status};
 
 /// What every saying may need besides its own words.
 #[derive(Clone, Copy, Debug)]
@@ -16,26 +16,42 @@ pub struct Aside<'a> {
 }
 
 /// Something told to one connection and nobody else.
+///
+/// A `position` is that of the user's own channel or of the one that is joined. It is there on connections that want
+/// positions; the others get the frames of their document and nothing more.
 #[derive(Clone, Debug)]
 pub enum Saying<'a> {
     /// The first words to a new connection.
     Welcome {
         connection: Uuid,
         user: &'a str,
+        position: Option<Position>,
     },
     /// Who is online; where the dialect greets with it, these are the first words. `total`: how many there
     /// are, when they are more than those named.
     Online {
         users: &'a [Arc<str>],
         total: usize,
+        position: Option<Position>,
     },
-    AuthSuccess(&'a Principal),
+    AuthSuccess {
+        who: &'a Principal,
+        position: Option<Position>,
+    },
     AuthFailed,
     /// The server's heartbeat, in dialects that have one in words.
     Ping,
     Pong,
-    Joined(Address<'a>),
+    Joined {
+        place: Address<'a>,
+        position: Option<Position>,
+    },
     Left(Address<'a>),
+    /// What was missed there cannot be told any more: the channel goes on from that position.
+    Gap {
+        place: Address<'a>,
+        position: Position,
+    },
     RoomCreated {
         room: &'a str,
     },

@@ -226,9 +226,9 @@ fn says_everything(texts: &[Arc<str>], bits: u128, at_ms: u64, more: bool) -> Re
     let counts: Vec<_> = texts.iter().map(|text| (text.clone(), bits as usize)).collect();
     let stats = Stats { total: bits as usize, by_tenant: counts.clone(), by_channel: counts };
     let mut sayings = vec![
-        Saying::Welcome { connection: Uuid::from_u128(bits), user: text },
-        Saying::Online { users: texts, total: bits as usize },
-        Saying::AuthSuccess(&principal),
+        Saying::Welcome { connection: Uuid::from_u128(bits), user: text, position: None },
+        Saying::Online { users: texts, total: bits as usize, position: None },
+        Saying::AuthSuccess { who: &principal, position: None },
         Saying::AuthFailed,
         Saying::Ping,
         Saying::Pong,
@@ -243,7 +243,7 @@ fn says_everything(texts: &[Arc<str>], bits: u128, at_ms: u64, more: bool) -> Re
     let refused =
         [About::Join, About::Publish, About::Other].map(|about| Saying::Refused { about, refusal: &refusal });
     sayings.extend(refused);
-    sayings.extend(each_place(text).map(Saying::Joined));
+    sayings.extend(each_place(text).map(|place| Saying::Joined { place, position: None }));
     sayings.extend(each_place(text).map(Saying::Left));
     let tag = Value::from(&**text).to_string();
     for saying in &sayings {
@@ -259,7 +259,7 @@ proptest! {
     #[test]
     fn every_event_is_json_or_nothing_in_each_dialect(event in event()) {
         for dialect in SERVED {
-            check(dialect, |out| encode_event(dialect, &event, out))?;
+            check(dialect, |out| encode_event(dialect, &event, None, out))?;
         }
     }
 
@@ -286,7 +286,7 @@ proptest! {
             let m = Message { id, kind, place, from, connection: None, text, detail, at_ms: 0 };
             for (hearer, path) in [(Dialect::Sge, "/message/message"), (Dialect::Nexus, "/content")] {
                 let mut out = BytesMut::new();
-                prop_assert!(encode_event(hearer, &Event::Message(m.clone()), &mut out));
+                prop_assert!(encode_event(hearer, &Event::Message(m.clone()), None, &mut out));
                 let frame: Value = serde_json::from_slice(&out).expect("JSON");
                 prop_assert_eq!(frame.pointer(path), Some(&Value::from(&*said)));
             }

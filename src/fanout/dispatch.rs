@@ -82,7 +82,8 @@ impl Dispatch {
     /// The event in that dialect's words, or nothing when it has none.
     fn encode(&mut self, dialect: Dialect, event: &Event) -> Option<Bytes> {
         let mut said = false;
-        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, out));
+        let frame =
+            text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, None, out));
         self.encoded += u64::from(said);
         said.then_some(frame)
     }

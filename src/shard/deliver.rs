@@ -240,7 +240,8 @@ impl<N: Notify> Core<N> {
                 debug_assert_eq!(kind, wording.kind(), "a channel of another kind was joined");
                 self.join_locally(key, channel, id, wording, joining.tell);
                 if joining.tell {
-                    self.tell(key, &Saying::Joined(wording.of(&joining.id)), joining.tag.as_deref());
+                    let saying = Saying::Joined { place: wording.of(&joining.id), position: None };
+                    self.tell(key, &saying, joining.tag.as_deref());
                 }
                 self.resumed.push(key);
             }
@@ -305,7 +306,8 @@ impl<N: Notify> Core<N> {
     fn tell_event(&mut self, key: ConnKey, event: &crate::model::Event) {
         let Some(dialect) = self.conn(key).map(|c| c.variant.dialect) else { return };
         let mut said = false;
-        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, out));
+        let frame =
+            text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, None, out));
         if said {
             self.push(key, Rc::new(frame));
         }

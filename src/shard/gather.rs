@@ -80,14 +80,14 @@ impl<N: Notify> Core<N> {
         match what {
             Gathering::Greeting => {
                 let names = names(users);
-                let saying = Saying::Online { users: &names, total: total.max(names.len()) };
+                let saying = Saying::Online { users: &names, total: total.max(names.len()), position: None };
                 if let Some(frame) = self.worded(key, &saying, None) {
                     self.greet(key, frame);
                 }
             }
             Gathering::Among(_) => {
                 let names = names(users.into_iter().filter(|u| u.status != Status::Offline));
-                self.tell(key, &Saying::Online { users: &names, total: names.len() }, None);
+                self.tell(key, &Saying::Online { users: &names, total: names.len(), position: None }, None);
             }
             Gathering::Roster { contacts, tag } => {
                 let known: HashMap<_, _> = users.into_iter().map(|u| (u.user, u.status)).collect();

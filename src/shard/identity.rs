@@ -30,7 +30,7 @@ impl<N: Notify> Core<N> {
         if !self.takes_places(key, &principal) {
             return self.close(key, CloseReason::TooManyConnections);
         }
-        self.tell(key, &Saying::AuthSuccess(&principal), tag.as_deref());
+        self.tell(key, &Saying::AuthSuccess { who: &principal, position: None }, tag.as_deref());
         self.become_user(key, principal, false);
     }
 
@@ -54,7 +54,7 @@ impl<N: Notify> Core<N> {
         let who = self.conn(key).and_then(|c| c.who.as_ref());
         let user = who.map_or_else(|| self.nobody.clone(), |w| w.user.clone());
         let connection = key.uuid(self.shared.seed);
-        self.tell(key, &Saying::Welcome { connection, user: &user }, None);
+        self.tell(key, &Saying::Welcome { connection, user: &user, position: None }, None);
     }
 
     /// The connection of an upgrade that named its user: welcome, then its user's home learns of the device.

@@ -32,7 +32,7 @@ impl<N: Notify> Core<N> {
             Request::Pong => {}
             Request::Goodbye => self.close(key, CloseReason::Goodbye),
             Request::Authenticate { token } => self.authenticate(key, token, tag),
-            Request::Join { place, password, username } => {
+            Request::Join { place, password, username, since: _ } => {
                 return self.request_join(key, place, password, username, tag);
             }
             Request::Leave { place, username } => return self.request_leave(key, place, username, tag),
@@ -113,7 +113,7 @@ impl<N: Notify> Core<N> {
             if let Some(conn) = self.conn_mut(key) {
                 conn.deaf.remove(feed);
             }
-            self.tell(key, &Saying::Joined(place), tag.as_deref());
+            self.tell(key, &Saying::Joined { place, position: None }, tag.as_deref());
             return Ok(());
         }
         let (kind, id) = place.channel().ok_or(NO_CHANNEL)?;

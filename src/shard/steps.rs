@@ -178,7 +178,7 @@ impl<N: Notify> Core<N> {
             joined.followed |= !joining.tell && kind == Kind::Presence;
             // A member that joins again is told again, and nobody else is.
             if joining.tell {
-                let saying = Saying::Joined(joining.wording.of(&joining.id));
+                let saying = Saying::Joined { place: joining.wording.of(&joining.id), position: None };
                 self.tell(key, &saying, joining.tag.as_deref());
             }
             return;

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::PUBLIC;
 use crate::dialect::fields::{Fields, must_be};
 use crate::dialect::{
-    JsonScratch, MALFORMED, MAX_NAME_BYTES, Order, Request, Speech, name, raw, too_long, unknown_type,
+    JsonScratch, MALFORMED, MAX_NAME_BYTES, Order, Request, Speech, name, raw, request, since, too_long,
+    unknown_type,
 };
 use crate::model::{Address, Refusal};
 
@@ -41,8 +42,9 @@ fn read<'a>(message: Fields<'_, 'a>, original: &'a [u8]) -> Result<Request<'a>, 
         "send_message" => publish(Data::of(message, original)?),
         "ping" => Ok(Request::Ping),
         "join_channel" => {
-            let place = channel(Data::of(message, original)?)?;
-            Ok(Request::Join { place, password: None, username: None })
+            let data = Data::of(message, original)?;
+            let (place, since) = (channel(data)?, since(data.fields)?);
+            Ok(Request::Join { place, password: None, username: None, since })
         }
         "leave_channel" => {
             Ok(Request::Leave { place: channel(Data::of(message, original)?)?, username: None })
@@ -95,12 +97,12 @@ fn member<'a>(original: &'a [u8], name: &str) -> Option<&'a str> {
 
 /// Members of other dialects read what is no string as the JSON it is.
 fn publish<'a>(data: Data<'_, 'a>) -> Result<Request<'a>, Refusal> {
-    let place = channel(data)?;
+    let (place, request) = (channel(data)?, request(data.fields, "id")?);
     if let Some(text) = data.fields.string("message") {
-        return Ok(Request::Publish { place, speech: Speech::plain(text) });
+        return Ok(Request::Publish { place, speech: Speech { request, ..Speech::plain(text) } });
     }
     let json = data.json("message")?;
-    let speech = Speech { text: compact(json), verbatim: Some(json.into()), ..Speech::default() };
+    let speech = Speech { text: compact(json), request, verbatim: Some(json.into()), ..Speech::default() };
     Ok(Request::Publish { place, speech })
 }
 

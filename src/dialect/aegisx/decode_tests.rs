@@ -39,7 +39,7 @@ fn join(channel: &str) -> String {
 }
 
 fn joins(channel: &str, place: Address) {
-    means(&join(channel), Request::Join { place, password: None, username: None });
+    means(&join(channel), Request::Join { place, password: None, username: None, since: None });
 }
 
 /// What is said when it is no string.
@@ -65,7 +65,7 @@ const EACH_KIND: [&str; 11] = [
 #[test]
 fn each_kind_of_message() {
     let place = Address::Tenant("tenant:t1:general");
-    means(EACH_KIND[1], Request::Join { place, password: None, username: None });
+    means(EACH_KIND[1], Request::Join { place, password: None, username: None, since: None });
     means(EACH_KIND[2], Request::Leave { place, username: None });
     let json = r#"{"text":"hi","n":[1,2.50]}"#;
     means(EACH_KIND[3], Request::Publish { place, speech: raw_speech(json, json) });

@@ -9,29 +9,35 @@ use bytes::BytesMut;
 use super::PUBLIC;
 use crate::dialect::object::{Object, key};
 use crate::dialect::{About, Aside, Saying, Stats};
-use crate::model::{Address, Code, Dialect, Event, Kind, Message, Notification, Refusal};
+use crate::model::{Address, Code, Dialect, Event, Kind, Message, Notification, Position, Refusal};
 
-/// Appends an event. `false`: AegisX has no words for it, and nothing was written.
-pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
-    match event {
+/// Appends an event, with its number if it is to be told. `false`: AegisX has no words for it, and nothing was written.
+pub fn encode_event(event: &Event, seq: Option<u64>, out: &mut BytesMut) -> bool {
+    let data = match event {
         Event::Message(m) if m.kind == Kind::Room => channel_message(m, &public(&m.place), out),
         Event::Message(m) if m.kind == Kind::Topic => channel_message(m, &m.place, out),
         Event::Notification(n) => notification(n, out),
         _ => return false,
-    }
+    };
+    data.seq(seq).close().end();
     true
 }
 
 /// Appends what one connection is told. `false`: AegisX says nothing to it, and nothing was written.
 pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut) -> bool {
     match *saying {
-        Saying::Welcome { connection, .. } => {
+        Saying::Welcome { connection, position, .. } => {
             let data = frame("connection", out).word(key!(first "connectionId"), connection);
-            data.iso_millis(key!("timestamp"), aside.at_ms).close().end();
+            data.iso_millis(key!("timestamp"), aside.at_ms).position(position).close().end();
         }
         Saying::Pong => frame("pong", out).iso_millis(key!(first "timestamp"), aside.at_ms).close().end(),
-        Saying::Joined(place) => return acknowledged("channel_joined", place, out),
-        Saying::Left(place) => return acknowledged("channel_left", place, out),
+        Saying::Joined { place, position } => return of_channel("channel_joined", place, position, out),
+        Saying::Left(place) => return of_channel("channel_left", place, None, out),
+        Saying::Gap { place: Address::Inbox(_) | Address::Chat(_), position } => {
+            let data = frame("gap", out).word(key!(first "epoch"), position.epoch);
+            data.seq(Some(position.seq)).close().end();
+        }
+        Saying::Gap { place, position } => return of_channel("gap", place, Some(position), out),
         Saying::NotificationsSubscribed { types } => {
             frame("notifications_subscribed", out).names(key!(first "types"), types).close().end();
         }
@@ -53,11 +59,11 @@ fn public(id: &str) -> String {
     [PUBLIC, id].concat()
 }
 
-/// Appends `channel_message` (AEG-48).
-fn channel_message(m: &Message, channel: &str, out: &mut BytesMut) {
+/// Begins `channel_message` (AEG-48).
+fn channel_message<'o>(m: &Message, channel: &str, out: &'o mut BytesMut) -> Object<'o> {
     let verbatim = m.verbatim(Dialect::Aegisx);
-    // One growth at most unless much is escaped: 224 bytes are the rest of the frame.
-    out.reserve(channel.len() + verbatim.unwrap_or(&m.text).len() + m.from.len() + 224);
+    // One growth at most unless much is escaped: 256 bytes are the rest of the frame.
+    out.reserve(channel.len() + verbatim.unwrap_or(&m.text).len() + m.from.len() + 256);
     let data = frame("channel_message", out).name(key!(first "channel"), channel);
     let data = match verbatim {
         Some(json) => data.raw(key!("message"), json),
@@ -70,23 +76,28 @@ fn channel_message(m: &Message, channel: &str, out: &mut BytesMut) {
         Some(connection) => sender.word(key!("connectionId"), connection),
         None => sender.raw(key!("connectionId"), "null"),
     };
-    sender.close().iso_millis(key!("timestamp"), m.at_ms).close().end();
+    sender.close().iso_millis(key!("timestamp"), m.at_ms)
 }
 
-fn notification(n: &Notification, out: &mut BytesMut) {
+fn notification<'o>(n: &Notification, out: &'o mut BytesMut) -> Object<'o> {
     let data = frame("notification", out).name(key!(first "type"), &n.level);
     let data = data.name(key!("title"), &n.title).name(key!("message"), &n.text);
-    data.iso_millis(key!("timestamp"), n.at_ms).close().end();
+    data.iso_millis(key!("timestamp"), n.at_ms)
 }
 
-/// Appends that a connection is in a channel now, or no longer.
-fn acknowledged(kind: &'static str, place: Address<'_>, out: &mut BytesMut) -> bool {
+/// Appends what is said of one channel. `false`: it is none of AegisX.
+fn of_channel(
+    kind: &'static str,
+    place: Address<'_>,
+    position: Option<Position>,
+    out: &mut BytesMut,
+) -> bool {
     let name = match place {
         Address::Public(id) => Cow::Owned(public(id)),
         Address::Tenant(name) | Address::Notifications(name) | Address::Foreign(name) => Cow::Borrowed(name),
         _ => return false,
     };
-    frame(kind, out).name(key!(first "channel"), &name).close().end();
+    frame(kind, out).name(key!(first "channel"), &name).position(position).close().end();
     true
 }
 

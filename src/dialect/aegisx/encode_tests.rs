@@ -35,7 +35,7 @@ fn typed(text: Option<String>) -> Option<(String, Value)> {
 }
 
 fn event(event: &Event) -> Option<(String, Value)> {
-    typed(text(|out| encode_event(event, out)))
+    typed(text(|out| encode_event(event, None, out)))
 }
 
 fn saying(saying: &Saying<'_>) -> Option<(String, Value)> {
@@ -71,7 +71,7 @@ fn the_documents_channel_message_key_for_key() {
     let expected = format!(
         r#"{{"type":"channel_message","data":{{"channel":"tenant:t1:general","message":"hi","sender":{{"id":"u1","connectionId":"{CONNECTION_ID}"}},"timestamp":"{AT}"}}}}"#
     );
-    assert_eq!(text(|out| encode_event(&Event::Message(m), out)), Some(expected));
+    assert_eq!(text(|out| encode_event(&Event::Message(m), None, out)), Some(expected));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn json_of_this_dialect_is_told_byte_for_byte_and_of_others_its_text() {
             Manner::Talk,
             Some((Dialect::Aegisx, json)),
         );
-        let told = text(|out| encode_event(&m, out)).unwrap();
+        let told = text(|out| encode_event(&m, None, out)).unwrap();
         assert!(told.contains(&format!(r#","message":{json},"sender":"#)), "{told}");
     }
     let m = with(message(Kind::Room, "c", "u", "text"), Manner::Talk, Some((Dialect::Sge, "{}")));
@@ -166,7 +166,7 @@ fn there_are_no_words_for_other_events() {
 #[test]
 fn greeting_and_pong() {
     let data = json!({"connectionId": CONNECTION_ID, "timestamp": AT});
-    let welcome = Saying::Welcome { connection: CONNECTION, user: "u" };
+    let welcome = Saying::Welcome { connection: CONNECTION, user: "u", position: None };
     assert_eq!(saying(&welcome), frame("connection", data));
     assert_eq!(saying(&Saying::Pong), frame("pong", json!({"timestamp": AT})));
 }
@@ -180,11 +180,11 @@ fn channels_joined_and_left_by_their_whole_name() {
         (Address::Foreign("general"), "general".into()),
     ] {
         let data = json!({"channel": name});
-        assert_eq!(saying(&Saying::Joined(place)), frame("channel_joined", data.clone()));
+        assert_eq!(saying(&Saying::Joined { place, position: None }), frame("channel_joined", data.clone()));
         assert_eq!(saying(&Saying::Left(place)), frame("channel_left", data));
     }
     for place in [Address::Room("r"), Address::Conversation("r"), Address::Chat("u"), Address::System] {
-        assert_eq!(saying(&Saying::Joined(place)), None);
+        assert_eq!(saying(&Saying::Joined { place, position: None }), None);
         assert_eq!(saying(&Saying::Left(place)), None);
     }
 }
@@ -239,7 +239,7 @@ fn each_refusal_has_the_documents_sentence_or_its_own() {
 fn there_are_no_words_for_other_sayings() {
     let id = MessageId(Uuid::nil());
     for silent in [
-        Saying::Online { users: &[], total: 0 },
+        Saying::Online { users: &[], total: 0, position: None },
         Saying::AuthFailed,
         Saying::Ping,
         Saying::RoomCreated { room: "r" },

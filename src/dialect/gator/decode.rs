@@ -3,7 +3,7 @@
 //! Two sentences are the document's; the others name the field. Members that a message does not have are ignored.
 
 use crate::dialect::fields::{Fields, must_be};
-use crate::dialect::{JsonScratch, MALFORMED, Reader, Request, Speech, name};
+use crate::dialect::{JsonScratch, MALFORMED, Reader, Request, Speech, name, request, since};
 use crate::model::{Address, Code, Refusal};
 
 const TOO_LONG: Refusal = Refusal::new(Code::TooLarge, "Message too long");
@@ -35,7 +35,8 @@ fn read<'a>(message: Fields<'_, 'a>, max_content: usize) -> Result<Request<'a>, 
             Ok(Request::AskOnline { users: users.ok_or_else(|| must_be("user_ids", "an array of strings"))? })
         }
         "join_conversation" => {
-            Ok(Request::Join { place: conversation(message)?, password: None, username: None })
+            let (place, since) = (conversation(message)?, since(message)?);
+            Ok(Request::Join { place, password: None, username: None, since })
         }
         "leave_conversation" => Ok(Request::Leave { place: conversation(message)?, username: None }),
         kind => Ok(Request::Custom { kind }),
@@ -57,7 +58,8 @@ fn publish<'a>(message: Fields<'_, 'a>, max_content: usize) -> Result<Request<'a
     let place = conversation(message)?;
     let content = content(message, max_content)?;
     let persona = name(message, "persona_id")?;
-    Ok(Request::Publish { place, speech: Speech { persona, ..Speech::plain(content) } })
+    let request = request(message, "message_id")?;
+    Ok(Request::Publish { place, speech: Speech { persona, request, ..Speech::plain(content) } })
 }
 
 /// The content as it was sent, untrimmed (ruling G12).

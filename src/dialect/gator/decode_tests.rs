@@ -59,7 +59,7 @@ const EACH_KIND: [&str; 7] = [
 fn the_documents_messages() {
     let id = "conversation-uuid";
     let place = Address::Conversation(id);
-    means(EACH_KIND[0], Request::Join { place, password: None, username: None });
+    means(EACH_KIND[0], Request::Join { place, password: None, username: None, since: None });
     means(EACH_KIND[1], Request::Leave { place, username: None });
     let hello = Speech { persona: Some("persona-uuid"), ..Speech::plain("Hello! This is my message.") };
     means(EACH_KIND[2], Request::Publish { place, speech: hello });
@@ -74,7 +74,7 @@ fn the_documents_wscat_session() {
     let place = Address::Conversation("test-conv-id");
     means(
         r#"{"type": "join_conversation", "conversation_id": "test-conv-id"}"#,
-        Request::Join { place, password: None, username: None },
+        Request::Join { place, password: None, username: None, since: None },
     );
     means(
         r#"{"type": "send_message", "conversation_id": "test-conv-id", "content": "Hello!"}"#,
@@ -91,8 +91,11 @@ fn what_absence_means() {
         means(&text, spoken("c", "hi"));
     }
     means(r#"{"type":"get_online_status","user_ids":[]}"#, Request::AskOnline { users: vec![] });
-    let text = r#"{"type":"join_conversation","conversation_id":"c","since":"e:5","x":{"y":[]}}"#;
-    means(text, Request::Join { place: Address::Conversation("c"), password: None, username: None });
+    let text = r#"{"type":"join_conversation","conversation_id":"c","since":null,"x":{"y":[]}}"#;
+    means(
+        text,
+        Request::Join { place: Address::Conversation("c"), password: None, username: None, since: None },
+    );
 }
 
 #[test]

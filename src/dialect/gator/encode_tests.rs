@@ -26,7 +26,7 @@ fn text(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<String> {
 }
 
 fn event(event: &Event) -> Option<Value> {
-    text(|out| encode_event(event, out)).map(|text| serde_json::from_str(&text).unwrap())
+    text(|out| encode_event(event, None, out)).map(|text| serde_json::from_str(&text).unwrap())
 }
 
 fn saying(saying: &Saying<'_>) -> Option<Value> {
@@ -69,7 +69,7 @@ fn the_documents_new_message_key_for_key() {
     let expected = format!(
         r#"{{"type":"new_message","conversation_id":"conversation-uuid","message":{inner},"timestamp":"2025-01-15T10:30:00Z"}}"#
     );
-    assert_eq!(text(|out| encode_event(&Event::Message(m), out)), Some(expected));
+    assert_eq!(text(|out| encode_event(&Event::Message(m), None, out)), Some(expected));
 }
 
 #[test]
@@ -148,8 +148,9 @@ fn there_are_no_words_for_other_events() {
 #[test]
 fn who_is_online_and_how_many_more() {
     let users: [Arc<str>; 3] = ["user1-uuid".into(), "user2-uuid".into(), "user3-uuid".into()];
-    let told =
-        |users, total| text(|out| encode_saying(&Saying::Online { users, total }, &ASIDE, out)).unwrap();
+    let told = |users, total| {
+        text(|out| encode_saying(&Saying::Online { users, total, position: None }, &ASIDE, out)).unwrap()
+    };
     assert_eq!(
         told(&users, 3),
         r#"{"type":"online_users","users":["user1-uuid","user2-uuid","user3-uuid"],"timestamp":"2025-01-15T10:30:00Z"}"#
@@ -158,14 +159,14 @@ fn who_is_online_and_how_many_more() {
     let odd = [Arc::from(ODD)];
     let more =
         json!({"type": "online_users", "users": [ODD], "truncated": true, "total": 2, "timestamp": AT});
-    assert_eq!(saying(&Saying::Online { users: &odd, total: 2 }), Some(more));
+    assert_eq!(saying(&Saying::Online { users: &odd, total: 2, position: None }), Some(more));
 }
 
 #[test]
 fn acknowledgements_and_refusals() {
     let place = Address::Conversation(ODD);
     let joined = json!({"type": "conversation_joined", "conversation_id": ODD, "timestamp": AT});
-    assert_eq!(saying(&Saying::Joined(place)), Some(joined));
+    assert_eq!(saying(&Saying::Joined { place, position: None }), Some(joined));
     let left = json!({"type": "conversation_left", "conversation_id": ODD, "timestamp": AT});
     assert_eq!(saying(&Saying::Left(place)), Some(left));
     for code in Code::ALL {
@@ -181,13 +182,13 @@ fn acknowledgements_and_refusals() {
 fn there_are_no_words_for_other_sayings() {
     let (stats, id) = (Stats::default(), MessageId(Uuid::nil()));
     for silent in [
-        Saying::Welcome { connection: Uuid::nil(), user: "u" },
+        Saying::Welcome { connection: Uuid::nil(), user: "u", position: None },
         Saying::AuthFailed,
         Saying::Ping,
         Saying::Pong,
-        Saying::Joined(Address::Room("r")),
+        Saying::Joined { place: Address::Room("r"), position: None },
         Saying::Left(Address::Public("r")),
-        Saying::Joined(Address::Foreign("r")),
+        Saying::Joined { place: Address::Foreign("r"), position: None },
         Saying::RoomCreated { room: "r" },
         Saying::RoomExists,
         Saying::NotificationsSubscribed { types: &[] },

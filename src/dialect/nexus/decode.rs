@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::dialect::fields::{Fields, must_be};
-use crate::dialect::{JsonScratch, MALFORMED, Reader, Request, Speech, name, raw, required_name};
+use crate::dialect::{
+    JsonScratch, MALFORMED, Reader, Request, Speech, name, raw, request, required_name, since,
+};
 use crate::model::{Address, Code, Manner, MessageId, Refusal, Status};
 
 const NO_DOCUMENTS: Refusal = Refusal::new(Code::Unavailable, "Collaborative documents are not served yet");
@@ -43,7 +45,8 @@ fn read<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Result<R
         }
         "chat.delete" => Ok(Request::Delete { place: conversation(message)?, message: said(message)? }),
         "room.join" => {
-            Ok(Request::Join { place: room(message)?, password: None, username: name(message, "username")? })
+            let (place, username) = (room(message)?, name(message, "username")?);
+            Ok(Request::Join { place, password: None, username, since: since(message)? })
         }
         "room.leave" => Ok(Request::Leave { place: room(message)?, username: name(message, "username")? }),
         "presence.update" => presence_update(message),
@@ -90,6 +93,7 @@ fn chat<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Result<R
     let kind = name(message, "content_type")?;
     let mentions = message.names("mentions")?.unwrap_or_default();
     let attachments = message.items("attachments")?.unwrap_or_default();
+    let request = request(message, "message_id")?;
     // What most messages have besides their words is what the server says of those that have nothing.
     let is_plain = kind.is_none_or(|kind| kind == "text") && mentions.is_empty() && attachments == 0;
     let verbatim = (!is_plain).then(|| {
@@ -99,7 +103,7 @@ fn chat<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Result<R
             [mentioned, attached].map(|list| list.filter(|l| l.starts_with('[')).unwrap_or("[]"));
         format!("\"content_type\":{kind},\"mentions\":{mentioned},\"attachments\":{attached}").into()
     });
-    Ok(Request::Publish { place, speech: Speech { text, mentions, verbatim, ..Speech::default() } })
+    Ok(Request::Publish { place, speech: Speech { text, mentions, request, verbatim, ..Speech::default() } })
 }
 
 /// The document does not say which field has the words (ruling N9): one that is missing says what the other does.
@@ -120,6 +124,7 @@ fn broadcast<'a>(message: Fields<'_, 'a>, json: &str, max_content: usize) -> Res
     let speech = Speech {
         text: Cow::Borrowed(text),
         manner: Manner::Broadcast,
+        request: request(message, "message_id")?,
         verbatim: Some(verbatim.into()),
         ..Speech::default()
     };

@@ -103,7 +103,7 @@ fn absent_null_and_empty_are_one_and_the_same() {
         json!({"event_type": "chat.message", "conversation_id": "c", "content": "x", "content_type": ""});
     means(chat, Request::Publish { place, speech: Speech::plain("x") });
     let join = json!({"event_type": "room.join", "room_id": "r", "username": ""});
-    means(join, Request::Join { place: Address::Room("r"), password: None, username: None });
+    means(join, Request::Join { place: Address::Room("r"), password: None, username: None, since: None });
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_other_messages() {
     means(kinds[4].clone(), Request::Edit { place, message: id(), text: "x" });
     means(kinds[5].clone(), Request::Delete { place, message: id() });
     let room = Address::Room("room_general");
-    means(kinds[6].clone(), Request::Join { place: room, password: None, username });
+    means(kinds[6].clone(), Request::Join { place: room, password: None, username, since: None });
     means(kinds[7].clone(), Request::Leave { place: room, username });
     means(kinds[8].clone(), presence(Some(Status::Away), Some("In a meeting"), Some("Meeting Room")));
     means(kinds[10].clone(), Request::Ping);

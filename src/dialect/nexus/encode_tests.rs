@@ -24,7 +24,7 @@ fn written(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<Value> {
 }
 
 fn event(event: &Event) -> Option<Value> {
-    written(|out| encode_event(event, out))
+    written(|out| encode_event(event, None, out))
 }
 
 fn saying(saying: &Saying) -> Option<Value> {
@@ -246,13 +246,16 @@ fn sayings() {
     let connection = Uuid::from_u128(9);
     let welcome = json!({"event_type": "system.message", "message": "Connected to NEXUS", "user_id": ODD,
         "connection_id": connection.to_string(), "timestamp": AT});
-    assert_eq!(saying(&Saying::Welcome { connection, user: ODD }), Some(welcome));
+    assert_eq!(saying(&Saying::Welcome { connection, user: ODD, position: None }), Some(welcome));
     assert_eq!(saying(&Saying::Ping), Some(json!({"event_type": "ping", "timestamp": AT})));
     assert_eq!(saying(&Saying::Pong), Some(json!({"event_type": "pong", "timestamp": AT})));
     let room = |kind: &str, status: &str| {
         Some(json!({"event_type": kind, "room_id": ODD, "status": status, "timestamp": AT}))
     };
-    assert_eq!(saying(&Saying::Joined(Address::Room(ODD))), room("room.join", "joined"));
+    assert_eq!(
+        saying(&Saying::Joined { place: Address::Room(ODD), position: None }),
+        room("room.join", "joined")
+    );
     for place in [Address::Room(ODD), Address::Conversation(ODD)] {
         assert_eq!(saying(&Saying::Left(place)), room("room.leave", "left"));
     }
@@ -271,9 +274,9 @@ fn sayings() {
 #[test]
 fn sayings_without_words_write_nothing() {
     for silent in [
-        Saying::Online { users: &[odd()], total: 1 },
+        Saying::Online { users: &[odd()], total: 1, position: None },
         Saying::AuthFailed,
-        Saying::Joined(Address::Conversation("c")),
+        Saying::Joined { place: Address::Conversation("c"), position: None },
         Saying::RoomCreated { room: "r" },
         Saying::RoomExists,
         Saying::NotificationsSubscribed { types: &[odd()] },

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::relay;
 use crate::dialect::fields::{Fields, must_be};
 use crate::dialect::{
-    Heard, JsonScratch, MALFORMED, MAX_NAME_BYTES, Reader, Request, Speech, name, raw, required_name,
-    too_long,
+    Heard, JsonScratch, MALFORMED, MAX_NAME_BYTES, Reader, Request, Speech, name, raw, request,
+    required_name, since, too_long,
 };
 use crate::model::{Address, Contact, Refusal, Status};
 
@@ -49,7 +49,10 @@ fn read<'a>(message: Fields<'_, 'a>, json: &str) -> Result<Request<'a>, Refusal>
         "ChatMessage" => chat(fields, json),
         "Typing" => typing(fields),
         "PresenceUpdate" => presence(fields),
-        "Subscribe" => Ok(Request::Join { place: place(fields)?, password: None, username: None }),
+        "Subscribe" => {
+            let (place, since) = (place(fields)?, since(fields)?);
+            Ok(Request::Join { place, password: None, username: None, since })
+        }
         "Unsubscribe" => Ok(Request::Leave { place: place(fields)?, username: None }),
         "Ping" => Ok(Request::Ping),
         "Auth" => Ok(Request::Authenticate { token: fields.text("token")?.unwrap_or_default() }),
@@ -89,9 +92,14 @@ fn chat<'a>(fields: Fields<'_, 'a>, json: &str) -> Result<Request<'a>, Refusal> 
         Some("groupchat" | "muc") => false,
         Some(_) => return Err(must_be("message_type", "one of chat, groupchat, muc")),
     };
+    // Senders may add members of their own (SGE-52), and an id that is no string is one of these.
+    let request = match inner.string("id") {
+        Some(_) => request(inner, "id")?,
+        None => None,
+    };
     let raw = raw::member(json, "message").unwrap_or_default();
     let verbatim = Some(relay::keep(raw)?);
-    let speech = Speech { text: Cow::Borrowed(text), from, verbatim, ..Speech::default() };
+    let speech = Speech { text: Cow::Borrowed(text), from, request, verbatim, ..Speech::default() };
     Ok(match is_direct {
         true => Request::Direct { to, speech },
         false => Request::Publish { place: Address::Group(to), speech },

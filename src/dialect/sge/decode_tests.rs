@@ -83,7 +83,7 @@ fn channels_of_each_type() {
         (":x", Address::Foreign(":x")),
         ("system:", Address::Foreign("system:")),
     ] {
-        let join = Request::Join { place, password: None, username: None };
+        let join = Request::Join { place, password: None, username: None, since: None };
         means(json!({"type": "Subscribe", "channel": channel}), join);
         means(json!({"type": "Unsubscribe", "channel": channel}), Request::Leave { place, username: None });
     }
@@ -159,13 +159,17 @@ fn the_envelope_counts_before_the_top() {
     heard(text, |got| {
         assert_eq!(got.tag, None);
         let place = Address::Named("inner");
-        assert_eq!(got.request, Ok(Request::Join { place, password: None, username: None }));
+        assert_eq!(got.request, Ok(Request::Join { place, password: None, username: None, since: None }));
     });
     for payload in ["null", "[]", "\"x\"", "5"] {
         let text = format!(r#"{{"type":"Subscribe","channel":"top","payload":{payload}}}"#);
         let place = Address::Named("top");
         heard(&text, |got| {
-            assert_eq!(got.request, Ok(Request::Join { place, password: None, username: None }), "{text}");
+            assert_eq!(
+                got.request,
+                Ok(Request::Join { place, password: None, username: None, since: None }),
+                "{text}"
+            );
         });
     }
     must(r#"{"type":"Subscribe","channel":"top","payload":{}}"#, "channel", "a non-empty string");

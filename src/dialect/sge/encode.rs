@@ -10,9 +10,9 @@ use crate::dialect::object::{Object, key};
 use crate::dialect::{Aside, Saying};
 use crate::model::{Address, Contact, Dialect, Event, Kind, Message, Notification, Presence, Status, Typing};
 
-/// Appends an event. `false`: SGE has no words for it, and nothing was written.
-pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
-    match event {
+/// Appends an event, with its number if it is to be told. `false`: SGE has no words for it, and nothing was written.
+pub fn encode_event(event: &Event, seq: Option<u64>, out: &mut BytesMut) -> bool {
+    let frame = match event {
         Event::Direct(m) => chat(m, "chat", out),
         Event::Message(m) if m.kind == Kind::Room => chat(m, "groupchat", out),
         Event::Typing(t) => typing(t, out),
@@ -21,11 +21,12 @@ pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
             let frame = Object::typed("PresenceStatus", out).name(key!("user_id"), user);
             let frame = frame.word(key!("status"), status.as_str());
             let frame = frame.name_or_null(key!("status_message"), message.as_deref());
-            frame.number(key!("timestamp"), at_ms / 1000).end();
+            frame.number(key!("timestamp"), at_ms / 1000)
         }
         Event::Notification(n) => notification(n, out),
         _ => return false,
-    }
+    };
+    frame.seq(seq).end();
     true
 }
 
@@ -33,11 +34,16 @@ pub fn encode_event(event: &Event, out: &mut BytesMut) -> bool {
 /// was written.
 pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut) -> bool {
     let frame = match *saying {
-        Saying::Joined(place) => Object::typed("Subscribed", out).name(key!("channel"), &channel(place)),
+        Saying::Joined { place, position } => {
+            Object::typed("Subscribed", out).name(key!("channel"), &channel(place)).position(position)
+        }
+        Saying::Gap { place, position } => {
+            Object::typed("Gap", out).name(key!("channel"), &channel(place)).position(Some(position))
+        }
         Saying::Left(place) => Object::typed("Unsubscribed", out).name(key!("channel"), &channel(place)),
         Saying::Pong => Object::typed("Pong", out),
-        Saying::AuthSuccess(principal) => {
-            Object::typed("Authenticated", out).name(key!("user_id"), &principal.user)
+        Saying::AuthSuccess { who, position } => {
+            Object::typed("Authenticated", out).name(key!("user_id"), &who.user).position(position)
         }
         Saying::AuthFailed => Object::typed("Error", out).word(key!("message"), "Invalid token"),
         Saying::Roster(contacts) => Object::typed("Roster", out).list(key!("contacts"), contacts, contact),
@@ -52,27 +58,27 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
     true
 }
 
-fn chat(m: &Message, kind: &'static str, out: &mut BytesMut) {
-    // One growth at most unless much is escaped: 128 bytes are the rest of the frame.
+fn chat<'o>(m: &Message, kind: &'static str, out: &'o mut BytesMut) -> Object<'o> {
+    // One growth at most unless much is escaped: 160 bytes are the rest of the frame.
     let relayed = m.verbatim(Dialect::Sge).map_or(m.place.len() + m.text.len(), str::len);
-    out.reserve(m.from.len() + relayed + 128);
-    relay::write(m, kind, Object::typed("ChatMessage", out)).end();
+    out.reserve(m.from.len() + relayed + 160);
+    relay::write(m, kind, Object::typed("ChatMessage", out))
 }
 
-fn typing(t: &Typing, out: &mut BytesMut) {
+fn typing<'o>(t: &Typing, out: &'o mut BytesMut) -> Object<'o> {
     let to = t.room.as_deref().map_or(Cow::Borrowed(&*t.to), |room| channel(Address::Group(room)));
     let frame = Object::typed("Typing", out).name(key!("from"), &t.user).name(key!("to"), &to);
-    frame.flag(key!("typing"), t.on).end();
+    frame.flag(key!("typing"), t.on)
 }
 
-fn notification(n: &Notification, out: &mut BytesMut) {
+fn notification<'o>(n: &Notification, out: &'o mut BytesMut) -> Object<'o> {
     let frame = Object::typed("Notification", out).name(key!("title"), &n.title);
     let frame = frame.name(key!("message"), &n.text).name(key!("level"), &n.level);
     let frame = match &n.channel {
         Some(channel) => frame.name(key!("channel"), channel),
         None => frame,
     };
-    frame.number(key!("timestamp"), n.at_ms / 1000).end();
+    frame.number(key!("timestamp"), n.at_ms / 1000)
 }
 
 /// Appends one entry of a roster.

@@ -24,7 +24,7 @@ fn written(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<Value> {
 }
 
 fn event(event: &Event) -> Option<Value> {
-    written(|out| encode_event(event, out))
+    written(|out| encode_event(event, None, out))
 }
 
 /// What is said with a tag is the same and the tag.
@@ -91,7 +91,7 @@ fn a_relayed_message_is_not_touched() {
     for made in [Event::Direct as fn(Message) -> Event, Event::Message] {
         let verbatim = Verbatim { dialect: Dialect::Sge, json: json.into() };
         let mut out = BytesMut::new();
-        assert!(encode_event(&made(message(Kind::Room, Some(verbatim))), &mut out));
+        assert!(encode_event(&made(message(Kind::Room, Some(verbatim))), None, &mut out));
         assert_eq!(&out[..], format!(r#"{{"type":"ChatMessage","message":{json}}}"#).as_bytes());
     }
 }
@@ -181,7 +181,10 @@ fn a_channel_is_named_as_its_subscriber_names_it() {
         (Address::Notifications(ODD), ODD.into()),
         (Address::Foreign(ODD), ODD.into()),
     ] {
-        assert_eq!(saying(&Saying::Joined(place)), Some(json!({"type": "Subscribed", "channel": channel})));
+        assert_eq!(
+            saying(&Saying::Joined { place, position: None }),
+            Some(json!({"type": "Subscribed", "channel": channel}))
+        );
         assert_eq!(saying(&Saying::Left(place)), Some(json!({"type": "Unsubscribed", "channel": channel})));
     }
 }
@@ -201,7 +204,7 @@ fn sayings() {
         service: false,
     };
     assert_eq!(
-        saying(&Saying::AuthSuccess(&principal)),
+        saying(&Saying::AuthSuccess { who: &principal, position: None }),
         Some(json!({"type": "Authenticated", "user_id": ODD}))
     );
     assert_eq!(saying(&Saying::AuthFailed), Some(json!({"type": "Error", "message": "Invalid token"})));
@@ -226,8 +229,8 @@ fn rosters() {
 #[test]
 fn sayings_without_words_write_nothing() {
     for silent in [
-        Saying::Welcome { connection: Uuid::from_u128(1), user: "u" },
-        Saying::Online { users: &[odd()], total: 1 },
+        Saying::Welcome { connection: Uuid::from_u128(1), user: "u", position: None },
+        Saying::Online { users: &[odd()], total: 1, position: None },
         Saying::Ping,
         Saying::RoomCreated { room: "r" },
         Saying::RoomExists,

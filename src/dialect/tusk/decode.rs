@@ -4,7 +4,9 @@
 
 use crate::dialect::escape::{HTML_GROWTH_MAX, html_len};
 use crate::dialect::fields::{Fields, must_be};
-use crate::dialect::{JsonScratch, MALFORMED, MAX_NAME_BYTES, Request, Speech, name, too_long};
+use crate::dialect::{
+    JsonScratch, MALFORMED, MAX_NAME_BYTES, Request, Speech, name, request, since, too_long,
+};
 use crate::model::{Address, Code, MessageId, Refusal, RoomSettings, Status};
 
 const ROOM_REQUIRED: Refusal = Refusal::new(Code::InvalidField, "Room name required");
@@ -94,7 +96,7 @@ fn read<'a>(message: Fields<'_, 'a>, len: usize, limits: &Limits) -> Result<Requ
 fn publish<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Request<'a>, Refusal> {
     match (name(message, "room")?, body(message, limits)?) {
         (Some(room), Some(text)) => {
-            Ok(Request::Publish { place: Address::Room(room), speech: Speech::plain(text) })
+            Ok(Request::Publish { place: Address::Room(room), speech: speech(message, text)? })
         }
         _ => Err(ROOM_AND_MESSAGE_REQUIRED),
     }
@@ -102,14 +104,19 @@ fn publish<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Request<'a>, 
 
 fn direct<'a>(message: Fields<'_, 'a>, limits: &Limits) -> Result<Request<'a>, Refusal> {
     match (name(message, "to")?, body(message, limits)?) {
-        (Some(to), Some(text)) => Ok(Request::Direct { to, speech: Speech::plain(text) }),
+        (Some(to), Some(text)) => Ok(Request::Direct { to, speech: speech(message, text)? }),
         _ => Err(TARGET_AND_MESSAGE_REQUIRED),
     }
 }
 
+fn speech<'a>(message: Fields<'_, 'a>, text: &'a str) -> Result<Speech<'a>, Refusal> {
+    Ok(Speech { request: request(message, "id")?, ..Speech::plain(text) })
+}
+
 fn join<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {
     let room = name(message, "room")?.ok_or(ROOM_REQUIRED)?;
-    Ok(Request::Join { place: Address::Room(room), password: message.text("password")?, username: None })
+    let (password, since) = (message.text("password")?, since(message)?);
+    Ok(Request::Join { place: Address::Room(room), password, username: None, since })
 }
 
 fn acknowledge<'a>(message: Fields<'_, 'a>) -> Result<Request<'a>, Refusal> {

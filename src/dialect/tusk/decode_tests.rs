@@ -57,11 +57,11 @@ fn the_documents_messages() {
     means(EACH_KIND[0], Request::Authenticate { token: "jwt-token-here" });
     means(
         EACH_KIND[1],
-        Request::Join { place: Address::Room("general"), password: Some("p"), username: None },
+        Request::Join { place: Address::Room("general"), password: Some("p"), username: None, since: None },
     );
     means(
         r#"{"type":"join_room","room":"general"}"#,
-        Request::Join { place: Address::Room("general"), password: None, username: None },
+        Request::Join { place: Address::Room("general"), password: None, username: None, since: None },
     );
     means(EACH_KIND[2], Request::Leave { place: Address::Room("general"), username: None });
     means(EACH_KIND[3], to_room("general", "Hello everyone!"));
@@ -83,7 +83,7 @@ fn what_absence_means() {
     means(r#"{"type":"presence","status":null}"#, showing(Status::Online));
     means(
         r#"{"type":"join_room","room":"r","password":""}"#,
-        Request::Join { place: Address::Room("r"), password: Some(""), username: None },
+        Request::Join { place: Address::Room("r"), password: Some(""), username: None, since: None },
     );
 }
 

@@ -28,7 +28,7 @@ fn written(write: impl FnOnce(&mut BytesMut)) -> Value {
 }
 
 fn event(event: &Event) -> Value {
-    written(|out| assert!(encode_event(event, out)))
+    written(|out| assert!(encode_event(event, None, out)))
 }
 
 /// The tag is for other dialects.
@@ -103,12 +103,12 @@ fn what_the_document_does_not_have_is_not_said() {
         Event::NotificationCleared { id: None, at_ms },
     ] {
         let mut out = BytesMut::new();
-        assert!(!encode_event(&event, &mut out) && out.is_empty(), "{event:?}");
+        assert!(!encode_event(&event, None, &mut out) && out.is_empty(), "{event:?}");
     }
     for silent in [
-        Saying::Online { users: &[], total: 0 },
+        Saying::Online { users: &[], total: 0, position: None },
         Saying::Ping,
-        Saying::Joined(Address::Group(ODD)),
+        Saying::Joined { place: Address::Group(ODD), position: None },
         Saying::Left(Address::System),
         Saying::NotificationsSubscribed { types: &[] },
         Saying::Delivered { id: id(), room: Some(ODD), at_ms },
@@ -127,7 +127,7 @@ fn an_extensions_frame_is_copied_as_it_is_and_only_its_own_dialects() {
     let mut said = |of| {
         out.clear();
         let custom = Event::Custom { dialect: of, json: json.into() };
-        crate::dialect::encode_event(Dialect::Tusk, &custom, &mut out)
+        crate::dialect::encode_event(Dialect::Tusk, &custom, None, &mut out)
     };
     assert!(!said(Dialect::Echo));
     assert!(said(Dialect::Tusk));
@@ -137,7 +137,10 @@ fn an_extensions_frame_is_copied_as_it_is_and_only_its_own_dialects() {
 #[test]
 fn answers() {
     let room = Address::Room(ODD);
-    assert_eq!(saying(&Saying::Joined(room)), json!({"type": "room_joined", "room": ODD}));
+    assert_eq!(
+        saying(&Saying::Joined { place: room, position: None }),
+        json!({"type": "room_joined", "room": ODD})
+    );
     assert_eq!(saying(&Saying::Left(room)), json!({"type": "room_left", "room": ODD}));
 
     let sent = |queued| Saying::Sent { to: ODD, id: id(), queued };
@@ -175,7 +178,7 @@ fn principal() -> Principal {
 fn frames_of_the_connection_itself() {
     assert_eq!(saying(&Saying::AuthFailed), json!({"type": "auth_failed", "message": "Invalid token"}));
     assert_eq!(saying(&Saying::Pong), json!({"type": "pong", "timestamp": AT}));
-    let welcome = Saying::Welcome { connection: id().0, user: "u" };
+    let welcome = Saying::Welcome { connection: id().0, user: "u", position: None };
     assert_eq!(saying(&welcome), json!({"type": "welcome", "connectionId": ID, "timestamp": AT}));
 }
 
@@ -183,16 +186,16 @@ fn frames_of_the_connection_itself() {
 fn auth_success_shows_what_the_credential_has() {
     let user = |user: Value| json!({"type": "auth_success", "user": user});
     let full = user(json!({"id": ODD, "username": "Jo \"x\"", "roles": ["user", "m\"od"]}));
-    assert_eq!(saying(&Saying::AuthSuccess(&principal())), full);
+    assert_eq!(saying(&Saying::AuthSuccess { who: &principal(), position: None }), full);
 
     let bare = Principal { username: None, roles: vec![], ..principal() };
     let expected = user(json!({"id": ODD, "username": ODD, "roles": []}));
-    assert_eq!(saying(&Saying::AuthSuccess(&bare)), expected);
+    assert_eq!(saying(&Saying::AuthSuccess { who: &bare, position: None }), expected);
 
     for permissions in [vec![], vec!["create_room".to_string(), "x".into()]] {
         let with = Principal { permissions: Some(permissions.clone()), ..bare.clone() };
         let expected = user(json!({"id": ODD, "username": ODD, "roles": [], "permissions": permissions}));
-        assert_eq!(saying(&Saying::AuthSuccess(&with)), expected);
+        assert_eq!(saying(&Saying::AuthSuccess { who: &with, position: None }), expected);
     }
 }
 
@@ -220,7 +223,7 @@ fn frame(write: impl FnOnce(&mut BytesMut)) -> BytesMut {
 fn the_document_shows_the_key_order() {
     let message =
         Message { place: "r".into(), from: "admin".into(), at_ms: 5999, ..message(Kind::Room, "Hi") };
-    let got = frame(|out| assert!(encode_event(&Event::Message(message), out)));
+    let got = frame(|out| assert!(encode_event(&Event::Message(message), None, out)));
     assert_eq!(
         &got[..],
         br#"{"type":"room_message","room":"r","message":"Hi","from":"admin","timestamp":5}"#
