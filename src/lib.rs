@@ -20,6 +20,7 @@
 //! | [`channel`] | applies the command at the channel's home: rooms, users, presence |
 //! | [`fanout`] | encodes the event once, sends it once per shard, walks the members |
 //! | [`persona`] | has a machine answer it, where it asks for that |
+//! | [`store`] | keeps it on disk, numbered, and reads it back |
 //!
 //! Around them: [`model`] has the words all of them use, [`clock`] the time, [`config`] what the operator chose,
 //! [`telemetry`] what the operator sees, [`api`] the same commands by REST, [`server`] boot and drain, [`cli`] the
@@ -44,5 +45,6 @@ pub mod net;
 pub mod persona;
 pub mod server;
 pub mod shard;
+pub mod store;
 pub mod telemetry;
 pub mod ws;

@@ -53,7 +53,7 @@ section! {
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
-/// A year in milliseconds: no duration is longer.
+/// A year in milliseconds: no duration but a history's is longer.
 const YEAR: u64 = 365 * DAY;
 const DAY: u64 = 24 * 3600 * SECOND;
 const SECOND: u64 = 1000;
@@ -229,6 +229,29 @@ pub const TIME_WINDOW: Bound = time(60 * SECOND, 10, DAY, "the usual unit of suc
 /// Users online for a realm-wide announcement.
 pub const PRESENCE_BROADCAST_LIMIT: Bound =
     count("users", 500, 1, MANY, "announcing everyone to everyone costs the square of this");
+
+// ---- The store ---------------------------------------------------------------------------------
+
+/// Events of a channel on disk.
+pub const HISTORY_COUNT: Bound = count(
+    "events",
+    10_000,
+    0,
+    MANY,
+    "months of a conversation, or what a busy room says in a night: whoever comes back in the morning misses none",
+)
+.costing("disk, not memory: about 300 bytes an event, twice that when it can be searched");
+/// The same in bytes.
+pub const HISTORY_BYTES: Bound = bytes(
+    64 * MIB,
+    KIB,
+    1024 * 1024 * MIB,
+    "6 KiB an event: only a channel that passes files on comes near it",
+)
+.costing("disk, per channel with traffic");
+/// The same in time.
+pub const HISTORY_AGE: Bound =
+    time(30 * DAY, SECOND, 100 * YEAR, "who was away for longer starts anew").costing("disk");
 
 // ---- SGE ---------------------------------------------------------------------------------------
 

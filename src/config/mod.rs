@@ -66,7 +66,7 @@ pub use server::Server;
 pub use sge::Sge;
 pub use source::{Origins, Source};
 pub use sources::{FlagValues, Surroundings};
-pub use store::{DataDir, Store};
+pub use store::{DataDir, Store, Synchronous};
 pub use tusk::{StaticTokens, StaticUser, Tusk};
 pub use verifying_key::VerifyingKey;
 pub use word::Word;

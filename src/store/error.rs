@@ -1,0 +1,64 @@
+//! Why the store cannot do something, in words for an operator.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error("{}: another server has this folder open", .0.display())]
+    Locked(PathBuf),
+    #[error("{} is no store of lanecast: {why}", path.display())]
+    Foreign { path: PathBuf, why: String },
+    #[error("{} was written by a newer lanecast: its schema is version {found}, this one knows up to {known}", path.display())]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    #[error("{} is damaged: {what}; `lanecast check-store` lists it all", path.display())]
+    Damaged { path: PathBuf, what: String },
+    #[error("what is stored does not decode: {0}")]
+    Bytes(#[from] BadBytes),
+    #[error("database: {0}")]
+    Sql(#[from] rusqlite::Error),
+    #[error("the work on a request ended in a panic")]
+    Panic,
+}
+
+/// Stored bytes that say nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadBytes {
+    #[error("its format {0} is not known")]
+    Format(u8),
+    #[error("it is cut off or garbled")]
+    Garbled,
+    #[error("kind {0} is not known")]
+    Kind(u8),
+    #[error("it has no id")]
+    NoId,
+}
+
+impl StoreError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Io { path, error }
+    }
+
+    /// Whether the connection should be thrown away: what it believes of the file may not be so.
+    pub(super) fn spoils_connection(&self) -> bool {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseCorrupt, FileLockingProtocolFailed, NotADatabase, SystemIoFailure,
+        };
+        match self {
+            Self::Sql(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    SystemIoFailure | DatabaseCorrupt | NotADatabase | CannotOpen | FileLockingProtocolFailed
+                )
+            ),
+            Self::Panic | Self::Io { .. } => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What outlives the process: each channel's log, what waits for users, what is known of them.
+//!
+//! Shards hand [`Record`](crate::model::Record)s to a [`Client`] and go on; one thread writes what all of them handed
+//! over, as many requests as there are in one commit, and tells them when it is durable. Another thread reads, with
+//! a connection of its own, so that neither waits for the other. What a record means in rows is the codec's; rows
+//! and bytes are all that a [`Store`](rows::Store) knows.
+//!
+//! The files of a data folder: `lanecast.db` (SQLite, with `-wal` and `-shm` while it is open), `lanecast.mark` (how
+//! many commits were told, [`mark`]), `lock` (held by the server that has it open).
+
+mod client;
+mod error;
+mod health;
+mod opened;
+mod options;
+pub mod rows;
+
+pub use client::Client;
+pub use error::{BadBytes, StoreError};
+pub use health::{Commits, Health};
+pub use opened::{Opened, Running};
+pub use options::{Options, PENDING, Retention, Synchronous};
