@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{
-    Address, Cause, Contact, Detail, Kind, Manner, Message, MessageId, Notification, Presence, Principal,
-    Priority, RealmId, Status, Typing, Verbatim,
+    Address, Cause, Contact, Detail, Epoch, Kind, Manner, Message, MessageId, Notification, Position,
+    Presence, Principal, Priority, RealmId, Status, Typing, Verbatim,
 };
 
 /// The last millisecond of the year 9999: later ones have no text in RFC 3339.
@@ -35,11 +35,28 @@ fn check(dialect: Dialect, write: impl FnOnce(&mut BytesMut) -> bool) -> Result<
     prop_assert!(value.is_ok(), "{}: {}", dialect, text);
     let kind = &value.unwrap()[discriminator(dialect)];
     prop_assert!(kind.is_string(), "{}: {}", dialect, text);
-    let mut keys = HashSet::new();
-    for member in raw::members(text) {
-        prop_assert!(keys.insert(member.key), "{} twice: {}", member.key, text);
+    no_key_twice(text)?;
+    for within in raw::named(text, ["data", "message"]).into_iter().flatten().filter(|w| w.starts_with('{')) {
+        no_key_twice(within)?;
     }
     Ok(())
+}
+
+fn no_key_twice(object: &str) -> Result<(), TestCaseError> {
+    let mut keys = HashSet::new();
+    for member in raw::members(object) {
+        prop_assert!(keys.insert(member.key), "{} twice: {}", member.key, object);
+    }
+    Ok(())
+}
+
+/// The object of a frame in which a dialect says numbers.
+fn numbered(dialect: Dialect, frame: &mut Value) -> &mut Value {
+    match dialect {
+        Dialect::Aegisx => &mut frame["data"],
+        Dialect::Gator if frame["type"] == "new_message" => &mut frame["message"],
+        _ => frame,
+    }
 }
 
 fn text() -> impl Strategy<Value = Arc<str>> {
@@ -94,6 +111,22 @@ fn spoken(text: &str, extra: &Value) -> Vec<(Dialect, Value)> {
         ),
         (Dialect::Aegisx, json!({"type": "send_message", "data": {"channel": "public:x", "message": extra}})),
         (Dialect::Tusk, json!({"type": "broadcast", "room": text, "message": text})),
+    ]
+}
+
+/// How clients of each dialect join a place, and where they say since when.
+fn joins() -> [(Dialect, Address<'static>, Value, &'static str); 5] {
+    let sge = json!({"type": "Subscribe", "channel": "group:g", "since": ""});
+    let nexus = json!({"event_type": "room.join", "room_id": "r", "since": ""});
+    let gator = json!({"type": "join_conversation", "conversation_id": "c", "since": ""});
+    let aegisx = json!({"type": "join_channel", "data": {"channel": "public:p", "since": ""}});
+    let tusk = json!({"type": "join_room", "room": "r", "since": ""});
+    [
+        (Dialect::Sge, Address::Group("g"), sge, "/since"),
+        (Dialect::Nexus, Address::Room("r"), nexus, "/since"),
+        (Dialect::Gator, Address::Conversation("c"), gator, "/since"),
+        (Dialect::Aegisx, Address::Public("p"), aegisx, "/data/since"),
+        (Dialect::Tusk, Address::Room("r"), tusk, "/since"),
     ]
 }
 
@@ -225,10 +258,12 @@ fn says_everything(texts: &[Arc<str>], bits: u128, at_ms: u64, more: bool) -> Re
     let roster = [(contact.clone(), Status::Away), (contact, Status::Offline)];
     let counts: Vec<_> = texts.iter().map(|text| (text.clone(), bits as usize)).collect();
     let stats = Stats { total: bits as usize, by_tenant: counts.clone(), by_channel: counts };
+    let gap = Position { epoch: Epoch((bits >> 64) as u64), seq: bits as u64 };
+    let position = more.then_some(gap);
     let mut sayings = vec![
-        Saying::Welcome { connection: Uuid::from_u128(bits), user: text, position: None },
-        Saying::Online { users: texts, total: bits as usize, position: None },
-        Saying::AuthSuccess { who: &principal, position: None },
+        Saying::Welcome { connection: Uuid::from_u128(bits), user: text, position },
+        Saying::Online { users: texts, total: bits as usize, position },
+        Saying::AuthSuccess { who: &principal, position },
         Saying::AuthFailed,
         Saying::Ping,
         Saying::Pong,
@@ -243,7 +278,8 @@ fn says_everything(texts: &[Arc<str>], bits: u128, at_ms: u64, more: bool) -> Re
     let refused =
         [About::Join, About::Publish, About::Other].map(|about| Saying::Refused { about, refusal: &refusal });
     sayings.extend(refused);
-    sayings.extend(each_place(text).map(|place| Saying::Joined { place, position: None }));
+    sayings.extend(each_place(text).map(|place| Saying::Joined { place, position }));
+    sayings.extend(each_place(text).map(|place| Saying::Gap { place, position: gap }));
     sayings.extend(each_place(text).map(Saying::Left));
     let tag = Value::from(&**text).to_string();
     for saying in &sayings {
@@ -260,6 +296,43 @@ proptest! {
     fn every_event_is_json_or_nothing_in_each_dialect(event in event()) {
         for dialect in SERVED {
             check(dialect, |out| encode_event(dialect, &event, None, out))?;
+        }
+    }
+
+    #[test]
+    fn an_event_with_its_number_is_the_same_event_and_the_number(event in event(), seq: u64) {
+        for dialect in SERVED {
+            check(dialect, |out| encode_event(dialect, &event, Some(seq), out))?;
+            let said = |seq| {
+                let mut out = BytesMut::new();
+                encode_event(dialect, &event, seq, &mut out).then(|| serde_json::from_slice::<Value>(&out).expect("JSON"))
+            };
+            let told = said(Some(seq)).map(|mut frame| {
+                let number = numbered(dialect, &mut frame).as_object_mut().and_then(|object| object.remove("seq"));
+                (frame, number)
+            });
+            prop_assert_eq!(told, said(None).map(|frame| (frame, Some(seq.into()))), "{}", dialect);
+        }
+    }
+
+    #[test]
+    fn a_position_that_was_told_is_read_where_it_is_shown(epoch: u64, seq: u64) {
+        let position = Position { epoch: Epoch(epoch), seq };
+        for (dialect, place, join, member) in joins() {
+            for saying in [Saying::Joined { place, position: Some(position) }, Saying::Gap { place, position }] {
+                let mut out = BytesMut::new();
+                let said = encode_saying(dialect, &saying, &Aside { tag: None, at_ms: 0 }, &mut out);
+                prop_assert!(said, "{}", dialect);
+                let mut frame: Value = serde_json::from_slice(&out).expect("JSON");
+                let told = numbered(dialect, &mut frame);
+                let since = format!("{}:{}", told["epoch"].as_str().expect("a string"), told["seq"]);
+                let mut message = join.clone();
+                *message.pointer_mut(member).expect("it is there") = since.into();
+                let (mut text, mut original) = (message.to_string().into_bytes(), Vec::new());
+                let heard = decode(dialect, &mut text, &mut original, &mut JsonScratch::new(), &Limits::default());
+                let Ok(Request::Join { place: meant, since, .. }) = heard.request else { panic!("{message}") };
+                prop_assert_eq!((meant, since), (place, Some(Since::At(position))));
+            }
         }
     }
 

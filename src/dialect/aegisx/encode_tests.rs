@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::dialect::json_strategy::any_json;
 use crate::dialect::{JsonScratch, Request, unknown_type};
-use crate::model::{Cause, Detail, Manner, MessageId, Presence, Priority, Status, Typing, Verbatim};
+use crate::model::{Cause, Detail, Epoch, Manner, MessageId, Presence, Priority, Status, Typing, Verbatim};
 
 const AT_MS: u64 = 1_736_937_000_009;
 const AT: &str = "2025-01-15T10:30:00.009Z";
@@ -34,8 +34,18 @@ fn typed(text: Option<String>) -> Option<(String, Value)> {
     Some((frame["type"].as_str().unwrap().to_owned(), frame["data"].clone()))
 }
 
+/// What is said with a number is the same and the number.
 fn event(event: &Event) -> Option<(String, Value)> {
-    typed(text(|out| encode_event(event, None, out)))
+    let said = |seq| typed(text(|out| encode_event(event, seq, out)));
+    let plain = said(None);
+    for seq in [0, 7, u64::MAX] {
+        let want = plain.clone().map(|(kind, mut data)| {
+            data["seq"] = seq.into();
+            (kind, data)
+        });
+        assert_eq!(said(Some(seq)), want);
+    }
+    plain
 }
 
 fn saying(saying: &Saying<'_>) -> Option<(String, Value)> {
@@ -72,6 +82,19 @@ fn the_documents_channel_message_key_for_key() {
         r#"{{"type":"channel_message","data":{{"channel":"tenant:t1:general","message":"hi","sender":{{"id":"u1","connectionId":"{CONNECTION_ID}"}},"timestamp":"{AT}"}}}}"#
     );
     assert_eq!(text(|out| encode_event(&Event::Message(m), None, out)), Some(expected));
+}
+
+#[test]
+fn a_number_stands_in_data() {
+    let m = with(
+        message(Kind::Room, "c", "u", "x"),
+        Manner::Talk,
+        Some((Dialect::Aegisx, r#"{"seq":"theirs"}"#)),
+    );
+    let expected = format!(
+        r#"{{"type":"channel_message","data":{{"channel":"public:c","message":{{"seq":"theirs"}},"sender":{{"id":"u","connectionId":"{CONNECTION_ID}"}},"timestamp":"{AT}","seq":18446744073709551615}}}}"#
+    );
+    assert_eq!(text(|out| encode_event(&m, Some(u64::MAX), out)), Some(expected));
 }
 
 #[test]
@@ -186,6 +209,39 @@ fn channels_joined_and_left_by_their_whole_name() {
     for place in [Address::Room("r"), Address::Conversation("r"), Address::Chat("u"), Address::System] {
         assert_eq!(saying(&Saying::Joined { place, position: None }), None);
         assert_eq!(saying(&Saying::Left(place)), None);
+    }
+}
+
+#[test]
+fn positions_and_gaps() {
+    let position = Position { epoch: Epoch(0xab), seq: 7 };
+    let stands = |kind: &str, mut data: Value| {
+        (data["epoch"], data["seq"]) = ("00000000000000ab".into(), 7.into());
+        frame(kind, data)
+    };
+    let data = json!({"connectionId": CONNECTION_ID, "timestamp": AT});
+    let welcome = Saying::Welcome { connection: CONNECTION, user: "u", position: Some(position) };
+    assert_eq!(saying(&welcome), stands("connection", data));
+    for (place, name) in [
+        (Address::Public(ODD), format!("public:{ODD}")),
+        (Address::Tenant(ODD), ODD.into()),
+        (Address::Notifications("notifications:t1:u:all"), "notifications:t1:u:all".into()),
+    ] {
+        let data = json!({"channel": name});
+        let joined = Saying::Joined { place, position: Some(position) };
+        assert_eq!(saying(&joined), stands("channel_joined", data.clone()));
+        assert_eq!(saying(&Saying::Gap { place, position }), stands("gap", data));
+    }
+    for place in [Address::Inbox("u"), Address::Chat("u")] {
+        let expected = r#"{"type":"gap","data":{"epoch":"00000000000000ab","seq":7}}"#;
+        let gap = Saying::Gap { place, position };
+        assert_eq!(text(|out| encode_saying(&gap, &ASIDE, out)).as_deref(), Some(expected));
+    }
+    let gap = Saying::Gap { place: Address::Public("c"), position };
+    let expected = r#"{"type":"gap","data":{"channel":"public:c","epoch":"00000000000000ab","seq":7}}"#;
+    assert_eq!(text(|out| encode_saying(&gap, &ASIDE, out)).as_deref(), Some(expected));
+    for place in [Address::Room("r"), Address::Conversation("r"), Address::Group("r"), Address::System] {
+        assert_eq!(saying(&Saying::Gap { place, position }), None);
     }
 }
 

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::dialect::{About, Stats};
-use crate::model::{Code, Detail, Dialect, MessageId, Notification, Presence, Priority, Refusal, Verbatim};
+use crate::model::{
+    Code, Detail, Dialect, Epoch, MessageId, Notification, Position, Presence, Priority, Refusal, Verbatim,
+};
 
 /// 2025-01-15T10:30:00.999Z: what is below a second is cut, not rounded.
 const AT_MS: u64 = 1_736_937_000_999;
@@ -25,8 +27,23 @@ fn text(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<String> {
     said.then(|| String::from_utf8(out[6..].to_vec()).unwrap())
 }
 
+/// What is said with a number is the same and the number, beside the id of what has one.
 fn event(event: &Event) -> Option<Value> {
-    text(|out| encode_event(event, None, out)).map(|text| serde_json::from_str(&text).unwrap())
+    let said = |seq| -> Option<Value> {
+        text(|out| encode_event(event, seq, out)).map(|text| serde_json::from_str(&text).unwrap())
+    };
+    let plain = said(None);
+    for seq in [0, 7, u64::MAX] {
+        let want = plain.clone().map(|mut frame| {
+            match frame["type"] == "new_message" {
+                true => frame["message"]["seq"] = seq.into(),
+                false => frame["seq"] = seq.into(),
+            }
+            frame
+        });
+        assert_eq!(said(Some(seq)), want);
+    }
+    plain
 }
 
 fn saying(saying: &Saying<'_>) -> Option<Value> {
@@ -70,6 +87,16 @@ fn the_documents_new_message_key_for_key() {
         r#"{{"type":"new_message","conversation_id":"conversation-uuid","message":{inner},"timestamp":"2025-01-15T10:30:00Z"}}"#
     );
     assert_eq!(text(|out| encode_event(&Event::Message(m), None, out)), Some(expected));
+}
+
+#[test]
+fn a_number_stands_in_the_message() {
+    let m = message(Kind::Room, "c", "u", "x");
+    let inner = r#"{"id":"00000000-0000-0000-0000-00000000002a","sender_id":"u","content":"x","timestamp":"2025-01-15T10:30:00Z","is_ai":false,"seq":18446744073709551615}"#;
+    let expected = format!(
+        r#"{{"type":"new_message","conversation_id":"c","message":{inner},"timestamp":"2025-01-15T10:30:00Z"}}"#
+    );
+    assert_eq!(text(|out| encode_event(&Event::Message(m), Some(u64::MAX), out)), Some(expected));
 }
 
 #[test]
@@ -163,6 +190,33 @@ fn who_is_online_and_how_many_more() {
 }
 
 #[test]
+fn positions_and_gaps() {
+    let position = Position { epoch: Epoch(0xab), seq: 7 };
+    let with = |mut frame: Value| {
+        (frame["epoch"], frame["seq"], frame["timestamp"]) = ("00000000000000ab".into(), 7.into(), AT.into());
+        Some(frame)
+    };
+    let odd = [Arc::from(ODD)];
+    for (total, more) in [(1, json!({})), (2, json!({"truncated": true, "total": 2}))] {
+        let mut frame = json!({"type": "online_users", "users": [ODD]});
+        frame.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let said = Saying::Online { users: &odd, total, position: Some(position) };
+        assert_eq!(saying(&said), with(frame));
+    }
+    let place = Address::Conversation(ODD);
+    let joined = json!({"type": "conversation_joined", "conversation_id": ODD});
+    assert_eq!(saying(&Saying::Joined { place, position: Some(position) }), with(joined));
+    let gap = json!({"type": "gap", "conversation_id": ODD});
+    assert_eq!(saying(&Saying::Gap { place, position }), with(gap));
+    for place in [Address::Inbox("u"), Address::Chat("u")] {
+        assert_eq!(saying(&Saying::Gap { place, position }), with(json!({"type": "gap"})));
+    }
+    let gap = Saying::Gap { place: Address::Conversation("c"), position };
+    let expected = r#"{"type":"gap","conversation_id":"c","epoch":"00000000000000ab","seq":7,"timestamp":"2025-01-15T10:30:00Z"}"#;
+    assert_eq!(text(|out| encode_saying(&gap, &ASIDE, out)).as_deref(), Some(expected));
+}
+
+#[test]
 fn acknowledgements_and_refusals() {
     let place = Address::Conversation(ODD);
     let joined = json!({"type": "conversation_joined", "conversation_id": ODD, "timestamp": AT});
@@ -181,7 +235,12 @@ fn acknowledgements_and_refusals() {
 #[test]
 fn there_are_no_words_for_other_sayings() {
     let (stats, id) = (Stats::default(), MessageId(Uuid::nil()));
+    let position = Position { epoch: Epoch(1), seq: 1 };
     for silent in [
+        Saying::Gap { place: Address::Room("r"), position },
+        Saying::Gap { place: Address::Public("r"), position },
+        Saying::Gap { place: Address::Foreign("r"), position },
+        Saying::Gap { place: Address::System, position },
         Saying::Welcome { connection: Uuid::nil(), user: "u", position: None },
         Saying::AuthFailed,
         Saying::Ping,

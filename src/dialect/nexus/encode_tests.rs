@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::dialect::{About, JsonScratch, Request, Stats};
-use crate::model::{Code, Detail, Priority, Refusal, Verbatim};
+use crate::model::{Code, Detail, Epoch, Position, Priority, Refusal, Verbatim};
 
 const AT_MS: u64 = 1_736_937_000_009;
 const AT: &str = "2025-01-15T10:30:00.009Z";
@@ -23,8 +23,18 @@ fn written(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<Value> {
     said.then(|| serde_json::from_slice(&out[6..]).expect("JSON"))
 }
 
+/// What is said with a number is the same and the number.
 fn event(event: &Event) -> Option<Value> {
-    written(|out| encode_event(event, None, out))
+    let said = |seq| written(|out| encode_event(event, seq, out));
+    let plain = said(None);
+    for seq in [0, 7, u64::MAX] {
+        let want = plain.clone().map(|mut frame| {
+            frame["seq"] = seq.into();
+            frame
+        });
+        assert_eq!(said(Some(seq)), want);
+    }
+    plain
 }
 
 fn saying(saying: &Saying) -> Option<Value> {
@@ -109,6 +119,24 @@ fn a_broadcast_flat_and_in_data() {
         "username": "John Doe"});
     let said = Event::Message(message(Kind::Room, Manner::Broadcast, Some(json)));
     assert_eq!(event(&said), Some(frame(relayed)));
+}
+
+#[test]
+fn a_number_stands_at_the_top_and_not_in_data() {
+    let plain = Message { detail: None, place: "c".into(), ..message(Kind::Room, Manner::Talk, None) };
+    for event in [
+        Event::Message(plain),
+        Event::Message(message(Kind::Room, Manner::Broadcast, None)),
+        Event::Deleted { room: odd(), message: id(), user: odd(), at_ms: AT_MS },
+    ] {
+        let said = |seq| {
+            let mut out = BytesMut::new();
+            assert!(encode_event(&event, seq, &mut out));
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        let (plain, numbered) = (said(None), said(Some(u64::MAX)));
+        assert_eq!(numbered, format!("{},\"seq\":18446744073709551615}}", &plain[..plain.len() - 1]));
+    }
 }
 
 #[test]
@@ -272,8 +300,47 @@ fn sayings() {
 }
 
 #[test]
+fn positions_and_gaps() {
+    let position = Position { epoch: Epoch(0xab), seq: 7 };
+    let with = |mut frame: Value| {
+        (frame["epoch"], frame["seq"], frame["timestamp"]) = ("00000000000000ab".into(), 7.into(), AT.into());
+        Some(frame)
+    };
+    let connection = Uuid::from_u128(9);
+    let welcome = json!({"event_type": "system.message", "message": "Connected to NEXUS", "user_id": ODD,
+        "connection_id": connection.to_string()});
+    let said = Saying::Welcome { connection, user: ODD, position: Some(position) };
+    assert_eq!(saying(&said), with(welcome));
+    let joined = json!({"event_type": "room.join", "room_id": ODD, "status": "joined"});
+    let said = Saying::Joined { place: Address::Room(ODD), position: Some(position) };
+    assert_eq!(saying(&said), with(joined));
+    for (place, key) in [
+        (Address::Room(ODD), "room_id"),
+        (Address::Conversation(ODD), "conversation_id"),
+        (Address::Inbox(ODD), "user_id"),
+        (Address::Chat(ODD), "user_id"),
+    ] {
+        let gap = json!({"event_type": "system.gap", key: ODD});
+        assert_eq!(saying(&Saying::Gap { place, position }), with(gap));
+    }
+    let mut out = BytesMut::new();
+    let gap = Saying::Gap { place: Address::Room("r"), position };
+    assert!(encode_saying(&gap, &Aside { tag: None, at_ms: AT_MS }, &mut out));
+    let want = r#"{"event_type":"system.gap","room_id":"r","epoch":"00000000000000ab","seq":7,"timestamp":"2025-01-15T10:30:00.009Z"}"#;
+    assert_eq!(&out[..], want.as_bytes());
+}
+
+#[test]
 fn sayings_without_words_write_nothing() {
+    let position = Position { epoch: Epoch(1), seq: 1 };
     for silent in [
+        Saying::Joined { place: Address::Conversation("c"), position: Some(position) },
+        Saying::Online { users: &[odd()], total: 1, position: Some(position) },
+        Saying::Gap { place: Address::Public("c"), position },
+        Saying::Gap { place: Address::Group("c"), position },
+        Saying::Gap { place: Address::Presence("u"), position },
+        Saying::Gap { place: Address::System, position },
+        Saying::Gap { place: Address::Foreign("c"), position },
         Saying::Online { users: &[odd()], total: 1, position: None },
         Saying::AuthFailed,
         Saying::Joined { place: Address::Conversation("c"), position: None },

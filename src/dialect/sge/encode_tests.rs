@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::dialect::{About, Stats};
-use crate::model::{Cause, Code, Detail, Manner, MessageId, Principal, Priority, RealmId, Refusal, Verbatim};
+use crate::model::{
+    Cause, Code, Detail, Epoch, Manner, MessageId, Position, Principal, Priority, RealmId, Refusal, Verbatim,
+};
 
 const AT_MS: u64 = 1_700_000_000_999;
 const AT: u64 = 1_700_000_000;
@@ -23,8 +25,18 @@ fn written(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<Value> {
     said.then(|| serde_json::from_slice(&out[6..]).expect("JSON"))
 }
 
+/// What is said with a number is the same and the number.
 fn event(event: &Event) -> Option<Value> {
-    written(|out| encode_event(event, None, out))
+    let said = |seq| written(|out| encode_event(event, seq, out));
+    let plain = said(None);
+    for seq in [0, 7, u64::MAX] {
+        let want = plain.clone().map(|mut frame| {
+            frame["seq"] = seq.into();
+            frame
+        });
+        assert_eq!(said(Some(seq)), want);
+    }
+    plain
 }
 
 /// What is said with a tag is the same and the tag.
@@ -94,6 +106,19 @@ fn a_relayed_message_is_not_touched() {
         assert!(encode_event(&made(message(Kind::Room, Some(verbatim))), None, &mut out));
         assert_eq!(&out[..], format!(r#"{{"type":"ChatMessage","message":{json}}}"#).as_bytes());
     }
+}
+
+#[test]
+fn a_number_stands_behind_the_message() {
+    let m = Message { place: "g".into(), from: "a".into(), text: "x".into(), ..message(Kind::Room, None) };
+    let mut out = BytesMut::new();
+    assert!(encode_event(&Event::Message(m), Some(u64::MAX), &mut out));
+    let want = r#"{"type":"ChatMessage","message":{"from":"a","to":"g","message":"x","message_type":"groupchat","timestamp":1700000000999},"seq":18446744073709551615}"#;
+    assert_eq!(&out[..], want.as_bytes());
+    let relayed = Verbatim { dialect: Dialect::Sge, json: r#"{"seq":"theirs"}"#.into() };
+    out.clear();
+    assert!(encode_event(&Event::Direct(message(Kind::User, Some(relayed))), Some(1), &mut out));
+    assert_eq!(&out[..], br#"{"type":"ChatMessage","message":{"seq":"theirs"},"seq":1}"#);
 }
 
 #[test]
@@ -186,6 +211,12 @@ fn a_channel_is_named_as_its_subscriber_names_it() {
             Some(json!({"type": "Subscribed", "channel": channel}))
         );
         assert_eq!(saying(&Saying::Left(place)), Some(json!({"type": "Unsubscribed", "channel": channel})));
+        let position = Position { epoch: Epoch(0xab), seq: 7 };
+        let stands = |kind: &str| {
+            Some(json!({"type": kind, "channel": channel, "epoch": "00000000000000ab", "seq": 7}))
+        };
+        assert_eq!(saying(&Saying::Joined { place, position: Some(position) }), stands("Subscribed"));
+        assert_eq!(saying(&Saying::Gap { place, position }), stands("Gap"));
     }
 }
 
@@ -206,6 +237,11 @@ fn sayings() {
     assert_eq!(
         saying(&Saying::AuthSuccess { who: &principal, position: None }),
         Some(json!({"type": "Authenticated", "user_id": ODD}))
+    );
+    let position = Some(Position { epoch: Epoch(u64::MAX), seq: u64::MAX });
+    assert_eq!(
+        saying(&Saying::AuthSuccess { who: &principal, position }),
+        Some(json!({"type": "Authenticated", "user_id": ODD, "epoch": "ffffffffffffffff", "seq": u64::MAX}))
     );
     assert_eq!(saying(&Saying::AuthFailed), Some(json!({"type": "Error", "message": "Invalid token"})));
     let refusal = Refusal::with(Code::Forbidden, ODD.into());
@@ -242,6 +278,14 @@ fn sayings_without_words_write_nothing() {
     ] {
         assert_eq!(saying(&silent), None, "{silent:?}");
     }
+}
+
+#[test]
+fn a_gap_key_for_key_with_the_tag_of_what_was_asked() {
+    let gap = Saying::Gap { place: Address::Group("g"), position: Position { epoch: Epoch(1), seq: 0 } };
+    let mut out = BytesMut::new();
+    assert!(encode_saying(&gap, &Aside { tag: Some("5"), at_ms: AT_MS }, &mut out));
+    assert_eq!(&out[..], br#"{"type":"Gap","channel":"group:g","epoch":"0000000000000001","seq":0,"id":5}"#);
 }
 
 proptest! {

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::{About, Stats};
-use crate::model::{Cause, Code, Dialect, MessageId, Presence, RealmId, Refusal, Status, Typing};
+use crate::model::{
+    Cause, Code, Dialect, Epoch, MessageId, Position, Presence, RealmId, Refusal, Status, Typing,
+};
 
 const AT_MS: u64 = 1_700_000_000_999;
 const AT: u64 = 1_700_000_000;
@@ -27,8 +29,16 @@ fn written(write: impl FnOnce(&mut BytesMut)) -> Value {
     serde_json::from_slice(&out[6..]).unwrap()
 }
 
+/// What is said with a number is the same and the number.
 fn event(event: &Event) -> Value {
-    written(|out| assert!(encode_event(event, None, out)))
+    let said = |seq| written(|out| assert!(encode_event(event, seq, out)));
+    let plain = said(None);
+    for seq in [0, 7, u64::MAX] {
+        let mut want = plain.clone();
+        want["seq"] = seq.into();
+        assert_eq!(said(Some(seq)), want);
+    }
+    plain
 }
 
 /// The tag is for other dialects.
@@ -37,6 +47,8 @@ const ASIDE: Aside<'_> = Aside { tag: Some("7"), at_ms: AT_MS };
 fn saying(saying: &Saying<'_>) -> Value {
     written(|out| assert!(encode_saying(saying, &ASIDE, out)))
 }
+
+const POSITION: Position = Position { epoch: Epoch(0xab), seq: 7 };
 
 fn odd() -> Arc<str> {
     ODD.into()
@@ -104,12 +116,16 @@ fn what_the_document_does_not_have_is_not_said() {
     ] {
         let mut out = BytesMut::new();
         assert!(!encode_event(&event, None, &mut out) && out.is_empty(), "{event:?}");
+        assert!(!encode_event(&event, Some(1), &mut out) && out.is_empty(), "{event:?}");
     }
     for silent in [
         Saying::Online { users: &[], total: 0, position: None },
         Saying::Ping,
         Saying::Joined { place: Address::Group(ODD), position: None },
         Saying::Left(Address::System),
+        Saying::Gap { place: Address::Group(ODD), position: POSITION },
+        Saying::Gap { place: Address::Conversation(ODD), position: POSITION },
+        Saying::Gap { place: Address::System, position: POSITION },
         Saying::NotificationsSubscribed { types: &[] },
         Saying::Delivered { id: id(), room: Some(ODD), at_ms },
         Saying::Roster(&[]),
@@ -127,7 +143,7 @@ fn an_extensions_frame_is_copied_as_it_is_and_only_its_own_dialects() {
     let mut said = |of| {
         out.clear();
         let custom = Event::Custom { dialect: of, json: json.into() };
-        crate::dialect::encode_event(Dialect::Tusk, &custom, None, &mut out)
+        crate::dialect::encode_event(Dialect::Tusk, &custom, Some(1), &mut out)
     };
     assert!(!said(Dialect::Echo));
     assert!(said(Dialect::Tusk));
@@ -200,6 +216,29 @@ fn auth_success_shows_what_the_credential_has() {
 }
 
 #[test]
+fn positions_and_gaps() {
+    let with = |mut frame: Value| {
+        (frame["epoch"], frame["seq"]) = ("00000000000000ab".into(), 7.into());
+        frame
+    };
+    let (position, place) = (Some(POSITION), Address::Room(ODD));
+    let joined = json!({"type": "room_joined", "room": ODD});
+    assert_eq!(saying(&Saying::Joined { place, position }), with(joined));
+    let welcome = json!({"type": "welcome", "connectionId": ID, "timestamp": AT});
+    assert_eq!(saying(&Saying::Welcome { connection: id().0, user: "u", position }), with(welcome));
+    let bare = Principal { username: None, roles: vec![], ..principal() };
+    let user = json!({"id": ODD, "username": ODD, "roles": []});
+    let success = saying(&Saying::AuthSuccess { who: &bare, position });
+    assert_eq!(success, with(json!({"type": "auth_success", "user": user})));
+    let gap = json!({"type": "gap", "room": ODD, "timestamp": AT});
+    assert_eq!(saying(&Saying::Gap { place, position: POSITION }), with(gap));
+    for place in [Address::Inbox("u"), Address::Chat("u")] {
+        let gap = json!({"type": "gap", "timestamp": AT});
+        assert_eq!(saying(&Saying::Gap { place, position: POSITION }), with(gap));
+    }
+}
+
+#[test]
 fn a_batch_keeps_its_payloads_and_their_order() {
     let payloads: Vec<BytesMut> = (0..3)
         .map(|n| {
@@ -228,6 +267,19 @@ fn the_document_shows_the_key_order() {
         &got[..],
         br#"{"type":"room_message","room":"r","message":"Hi","from":"admin","timestamp":5}"#
     );
+}
+
+#[test]
+fn a_number_stands_behind_the_documents_keys() {
+    let message =
+        Message { place: "r".into(), from: "admin".into(), at_ms: 5999, ..message(Kind::Room, "Hi") };
+    let got = frame(|out| assert!(encode_event(&Event::Message(message), Some(u64::MAX), out)));
+    let want = r#"{"type":"room_message","room":"r","message":"Hi","from":"admin","timestamp":5,"seq":18446744073709551615}"#;
+    assert_eq!(&got[..], want.as_bytes());
+    let gap = Saying::Gap { place: Address::Room("r"), position: POSITION };
+    let got = frame(|out| assert!(encode_saying(&gap, &ASIDE, out)));
+    let want = r#"{"type":"gap","room":"r","epoch":"00000000000000ab","seq":7,"timestamp":1700000000}"#;
+    assert_eq!(&got[..], want.as_bytes());
 }
 
 proptest! {
