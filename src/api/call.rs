@@ -1,6 +1,7 @@
 //! What a REST request may use: the shard it came in on, and the figures of the process.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,9 +45,13 @@ pub trait Backend {
     fn message_id(&self) -> MessageId;
 }
 
+/// Says why the store refuses what must last, while it does.
+pub type StoreFault = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What is the same for every request.
-#[derive(Debug)]
 pub struct Site {
+    /// Asked whether the server is ready.
+    pub store_fault: StoreFault,
     pub registry: Registry,
     /// Who may do what.
     pub access: Arc<Policy>,
@@ -64,6 +69,12 @@ pub struct Site {
     pub body_timeout: Duration,
     /// Dialects that some listener lets in.
     pub served: Vec<Dialect>,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("served", &self.served).finish_non_exhaustive()
+    }
 }
 
 /// One request, taken apart.

@@ -115,14 +115,14 @@ async fn a_notification_is_sent_to_one_user() {
         let (name, op, _) = stage.last();
         let tenant = if token.is_empty() { "default" } else { "t1" };
         assert_eq!(name, named(Dialect::Nexus, tenant, Kind::User, "u"));
-        let Op::Notify { notification: told } = op else { panic!("{op:?}") };
+        let Op::Notify { notification: told, transit: false } = op else { panic!("{op:?}") };
         assert_eq!(*told, notification("warning", Priority::High));
     }
     let plain = r#"{"user_id":"u","title":"T","message":"M"}"#;
     stage.call("", "POST", "/api/notifications/send", plain).await;
     let (_, op, _) = stage.last();
     assert!(
-        matches!(op, Op::Notify { notification: told } if *told == notification("info", Priority::Normal))
+        matches!(op, Op::Notify { notification: told, transit: false } if *told == notification("info", Priority::Normal))
     );
 }
 

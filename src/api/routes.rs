@@ -151,7 +151,7 @@ fn matches(pattern: &'static str, path: &str) -> Option<Vars> {
 pub async fn handle(route: &Route, asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Response<Body> {
     let answer = match route.action {
         Endpoint::Healthz => Ok(respond(StatusCode::OK, "ok\n")),
-        Endpoint::Readyz => Ok(readyz(backend).await),
+        Endpoint::Readyz => Ok(readyz(backend, site).await),
         Endpoint::Metrics => Ok(metrics(site)),
         Endpoint::OpenApi => Ok(json_response(StatusCode::OK, &openapi::document())),
         Endpoint::Page => Ok(html(page::render(site))),
@@ -163,9 +163,12 @@ pub async fn handle(route: &Route, asked: &Asked<'_>, backend: &impl Backend, si
     answer.unwrap_or_else(|fault| fault.response())
 }
 
-async fn readyz(backend: &impl Backend) -> Response<Body> {
+async fn readyz(backend: &impl Backend, site: &Site) -> Response<Body> {
     if backend.is_draining() {
         return respond(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+    }
+    if let Some(fault) = (site.store_fault)() {
+        return respond(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: store: {fault}\n"));
     }
     match backend.ask_all(Op::Probe, None).await {
         Ok(answers) => respond(StatusCode::OK, format!("ready: {} shards answered\n", answers.len())),

@@ -188,7 +188,7 @@ async fn a_user_is_notified_by_those_who_may() {
         assert_eq!(sent, (200, json!({ "status": "sent", "delivered": false, "timestamp": NOW })));
         let (name, op, _) = stage.last();
         assert_eq!(name, named(Dialect::Sge, "default", Kind::User, "u"));
-        let Op::Notify { notification: told } = op else { panic!("{op:?}") };
+        let Op::Notify { notification: told, transit: false } = op else { panic!("{op:?}") };
         assert_eq!(told, notification(None));
     }
     for token in ["u", "svc+presence"] {
@@ -218,7 +218,7 @@ async fn a_broadcast_goes_where_its_channel_is() {
         assert_eq!((status, &body["delivered"]), (200, &json!(false)));
         let (name, op, _) = stage.last();
         assert_eq!(name, named(Dialect::Sge, "default", Kind::User, "v"));
-        assert!(matches!(op, Op::Notify { notification: told } if told == notification(Some(channel))));
+        assert!(matches!(op, Op::Notify { notification: told, transit: false } if told == notification(Some(channel))));
     }
     for channel in ["presence:v", "room:x", "group:", ":"] {
         assert_eq!(stage.status("u", "POST", &format!("/ws/broadcast/{channel}"), NOTICE).await, 400);

@@ -36,6 +36,7 @@ impl Stage {
     pub fn new(required: bool, homes: impl Fn(&Op) -> Reply + 'static) -> Self {
         let (registry, mut writers) = Registry::new(1);
         let site = Site {
+            store_fault: Box::new(|| None),
             registry,
             access: Policy::new(vec![], !required).into(),
             require_auth: [required; Dialect::ALL.len()],

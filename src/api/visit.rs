@@ -159,7 +159,7 @@ impl<'a, B: Backend> Visit<'a, B> {
     /// # Errors
     /// It is away and no more can be kept, or its home does not answer.
     pub async fn notify(&self, user: &str, notification: Notification) -> Result<bool, Refusal> {
-        let op = Op::Notify { notification: notification.into() };
+        let op = Op::Notify { notification: notification.into(), transit: false };
         match self.ask(self.channel(Kind::User, user), op).await? {
             Reply::Notified { delivered } => Ok(delivered),
             _ => Err(NO_ANSWER),

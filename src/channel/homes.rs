@@ -23,7 +23,7 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits, Stamp};
 use crate::clock::Now;
 use crate::model::{
-    ChannelId, ChannelName, Command, Dialect, Echo, Event, Kind, MessageId, Op, Origin, Page, Presence,
+    ChannelId, ChannelName, Command, Dialect, Event, Kind, MessageId, Op, Origin, Page, Presence,
     Principal, RealmId, Reply, ReplyTo, RoomInfo, RoomSettings, Target, Ticket,
 };
 
@@ -75,6 +75,8 @@ pub struct Homes {
     /// Users whose account of how they were is to be written, and when.
     unsaved: Vec<(u32, u16)>,
     save_at_ms: Option<u64>,
+    /// The monotonic time of the last command.
+    now_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -161,6 +163,7 @@ impl Homes {
             sleeping: Sleeping::default(),
             unsaved: Vec::new(),
             save_at_ms: None,
+            now_ms: 0,
         }
     }
 
@@ -203,6 +206,7 @@ impl Homes {
     /// changes of presence: they are told at the end of the turn ([`Homes::settle`]).
     pub fn apply(&mut self, command: Command, now: Now, outlet: &mut impl Outlet) {
         let Command { target, origin, op } = command;
+        self.now_ms = now.mono_ms;
         if keeps_mail(&op) {
             self.sweep(now);
         }
@@ -266,12 +270,11 @@ impl Homes {
             }
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
-                // One who is to hear itself is heard by somebody: the room is over again when it has spoken (G7, SGE-23).
                 // What is said where nobody is has its place in the log all the same.
                 (
                     None,
                     Kind::Room,
-                    Op::Join { .. } | Op::Publish { echo: Echo::Always, .. } | Op::History(_),
+                    Op::Join { .. } | Op::Publish { .. } | Op::History(_),
                 ) => {
                     let log = self.log_of(name);
                     Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name, log)))))

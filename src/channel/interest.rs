@@ -79,9 +79,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     const VARIANTS: [Variant; 3] = [
-        Variant { dialect: Dialect::Tusk, deflate: false },
-        Variant { dialect: Dialect::Tusk, deflate: true },
-        Variant { dialect: Dialect::Echo, deflate: false },
+        Variant { dialect: Dialect::Tusk, deflate: false, numbered: false },
+        Variant { dialect: Dialect::Tusk, deflate: true, numbered: true },
+        Variant { dialect: Dialect::Echo, deflate: false, numbered: false },
     ];
 
     proptest! {

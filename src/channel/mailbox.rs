@@ -79,17 +79,18 @@ impl Mailbox {
         self.handed.push((device, items));
     }
 
-    /// The device has them. Returns what waits no more.
-    pub fn settle(&mut self, device: ConnKey, max: usize) -> Vec<MessageId> {
-        let mut over = Vec::new();
+    /// The device has them. Returns what waits no more, and the words to senders.
+    pub fn settle(&mut self, device: ConnKey, max: usize) -> (Vec<MessageId>, Vec<Confirm>) {
+        let (mut over, mut confirms) = (Vec::new(), Vec::new());
         while let Some(at) = self.handed.iter().position(|(key, _)| *key == device) {
-            for item in self.handed.remove(at).1 {
+            for mut item in self.handed.remove(at).1 {
                 let id = item.event.id();
+                confirms.extend(item.confirm.take());
                 let awaited = matches!(*item.event, Event::Direct(_)) && self.await_acknowledgement(item, max);
                 over.extend(id.filter(|_| !awaited));
             }
         }
-        over
+        (over, confirms)
     }
 
     /// The device is gone: what it was handed and did not have written waits for the next one.
@@ -215,13 +216,13 @@ mod tests {
         mailbox.hand(device(1), items);
         assert!(mailbox.keep(item(4, Priority::Normal, 0), 0).is_none());
         assert_eq!(ids(&mailbox.take(0, 0, u8::MAX)), [MessageId::random(4)], "nothing is handed out twice");
-        assert_eq!(mailbox.settle(device(2), 0), []);
+        assert_eq!(mailbox.settle(device(2), 0).0, []);
         mailbox.take_back(device(1));
         let again = mailbox.take(0, 0, u8::MAX);
         assert_eq!(ids(&again), [1, 2, 3].map(MessageId::random));
         mailbox.hand(device(3), again);
         assert!(mailbox.acknowledge(MessageId::random(2)));
-        assert_eq!(mailbox.settle(device(3), 0), [], "from here on all is acknowledged");
+        assert_eq!(mailbox.settle(device(3), 0).0, [], "from here on all is acknowledged");
         assert_eq!(mailbox.len(), 2);
     }
 

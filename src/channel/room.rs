@@ -154,8 +154,12 @@ impl Room {
 
     /// Lets a connection in, and tells those who are in already (T1).
     pub fn join(&mut self, ask: &Ask<'_>, joining: Joining<'_>, outlet: &mut impl Outlet) {
-        let Joining { variant, password, manner, username, begun } = joining;
+        let Joining { variant, password, manner, username, begun, again } = joining;
         let origin = ask.origin;
+        if again {
+            let id = self.name.id.clone();
+            return ask.answer(outlet, Reply::Joined { channel: ask.id, kind: Kind::Room, id, begun });
+        }
         let cap = ask.limits.max_room_members;
         if let Err(refusal) = self.admit(origin.principal.as_deref(), password, cap) {
             return ask.answer(outlet, Reply::Denied(refusal));
@@ -499,6 +503,8 @@ pub struct Joining<'a> {
     pub username: Option<Arc<str>>,
     /// Where it begins.
     pub begun: Option<Box<Begun>>,
+    /// It is a member already.
+    pub again: bool,
 }
 
 /// What became of a message.

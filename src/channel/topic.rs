@@ -7,7 +7,7 @@ use super::repeats::Repeats;
 use super::room::{Draft, Saying};
 use super::{Ask, Interest, Outlet};
 use crate::model::{
-    Begun, ChannelName, Echo, Event, Except, Kind, Message, RealmId, Reply, Variant,
+    Begun, ChannelName, Echo, Event, Except, Kind, Message, Reply, Variant,
 };
 
 /// A named channel, a tenant's channel, or those who watch one user.
@@ -24,10 +24,6 @@ impl Topic {
         Self { name: name.clone(), interest: Interest::default(), log, repeats: Repeats::default() }
     }
 
-    pub fn realm(&self) -> RealmId {
-        self.name.realm
-    }
-
     pub fn name(&self) -> &ChannelName {
         &self.name
     }
@@ -41,9 +37,12 @@ impl Topic {
         ask: &Ask<'_>,
         variant: Variant,
         begun: Option<Box<Begun>>,
+        again: bool,
         outlet: &mut impl Outlet,
     ) {
-        self.interest.add(ask.origin.reply_to.shard(), variant);
+        if !again {
+            self.interest.add(ask.origin.reply_to.shard(), variant);
+        }
         let (kind, id) = (self.name.kind, self.name.id.clone());
         ask.answer(outlet, Reply::Joined { channel: ask.id, kind, id, begun });
     }

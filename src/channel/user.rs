@@ -131,7 +131,7 @@ impl User {
     }
 
     /// Whether a device is there whose dialect has words for it.
-    fn can_hear(&self, event: &Event) -> bool {
+    pub fn can_hear(&self, event: &Event) -> bool {
         self.interest.dialects() & event.said_by() != 0
     }
 
@@ -224,13 +224,11 @@ impl User {
             if !is_known {
                 outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
             }
-            self.confirm(ask, item, outlet);
         }
         match ask.origin.reply_to.connection() {
             Some(device) if !items.is_empty() => {
-                let ids = items.iter().filter_map(|item| item.event.id()).collect();
                 self.mailbox.hand(device, items);
-                ask.answer(outlet, Reply::Drained { ids });
+                ask.answer(outlet, Reply::Drained);
             }
             _ => {}
         }
@@ -239,7 +237,8 @@ impl User {
     /// A device has all that was handed to it.
     pub fn settle(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
         let Some(device) = ask.origin.reply_to.connection() else { return };
-        let over = self.mailbox.settle(device, ask.limits.queue);
+        let (over, confirms) = self.mailbox.settle(device, ask.limits.queue);
+        confirms.into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
         self.unqueue(over, outlet);
     }
 
@@ -258,10 +257,9 @@ impl User {
     }
 
     /// Tells the sender that something has arrived.
-    fn confirm(&self, ask: &Ask<'_>, item: &Item, outlet: &mut impl Outlet) {
-        if let Some(Confirm { to, id, room }) = item.confirm.clone() {
-            outlet.reply(to, None, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
-        }
+    fn confirm(&self, ask: &Ask<'_>, confirm: Confirm, outlet: &mut impl Outlet) {
+        let Confirm { to, id, room } = confirm;
+        outlet.reply(to, None, Reply::Delivered { id, room, at_ms: ask.now.unix_ms });
     }
 
     /// A device is gone; offline only with the last one (T20).
@@ -383,7 +381,7 @@ impl User {
         let (id, from) = (message.id, message.from.clone());
         let seq = ask.number(&self.log);
         let confirm = Some(Confirm { to: origin.reply_to, id, room: None });
-        let item = self.item(ask, Event::Direct(message), seq, Priority::Normal, confirm);
+        let mut item = self.item(ask, Event::Direct(message), seq, Priority::Normal, confirm);
         self.log.push(seq, item.event.clone(), ask.homes.log_events);
         if let Some(request) = how.request {
             self.repeats.note(request, seq, id);
@@ -397,7 +395,7 @@ impl User {
             return self.keep_waiting(ask, item, outlet);
         }
         outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
-        self.confirm(ask, &item, outlet);
+        item.confirm.take().into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
         let awaited = how.keep && self.mailbox.await_acknowledgement(item, ask.limits.queue);
         if how.transit && !awaited {
             self.unqueue(vec![id], outlet);
@@ -435,10 +433,10 @@ impl User {
         self.hand_or_keep(ask, item, true, outlet);
     }
 
-    /// What the store had kept before the restart waits on.
-    pub fn restore(&mut self, waiting: Waiting, max: usize) {
+    /// What the store had kept before the restart waits on. Whether there is more of it now.
+    pub fn restore(&mut self, waiting: Waiting, max: usize) -> bool {
         let Waiting { event, seq, priority, since_ms, .. } = waiting;
-        let _ = self.mailbox.keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max);
+        self.mailbox.keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max).is_none()
     }
 
     /// What is known of it from before the restart.
@@ -473,10 +471,10 @@ impl User {
             return self.keep_waiting(ask, item, outlet);
         }
         outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
-        self.confirm(ask, &item, outlet);
         if transit {
             self.unqueue(item.event.id().into_iter().collect(), outlet);
         }
+        item.confirm.into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
     }
 
     /// A device has seen or thrown away a notification; the others are told (NEX-39, NEX-40).

@@ -43,6 +43,12 @@ section! {
         /// Users who are away and still remembered by a shard: when they were last seen, their contacts and
         /// conversations. The one who went first is forgotten first.
         known_users: Limit => KNOWN_USERS, flag "known-users";
+        /// Events of one channel in memory, the newest ones: who comes back is told of them without the disk.
+        history_memory_events: Limit => HISTORY_MEMORY_EVENTS;
+        /// Bytes of the events of all channels of one shard in memory; beyond them the oldest are dropped.
+        history_memory_bytes: usize => HISTORY_MEMORY_BYTES;
+        /// Events told to one who comes back and says where it stopped; who missed more is told of a gap.
+        replay_events: Limit => REPLAY_EVENTS;
         /// Channels of a user, and of a connection, where the dialect has no number of its own; one more is
         /// refused.
         channels_per_user: Limit => CHANNELS_PER_USER, flag "channels-per-user";
@@ -191,6 +197,19 @@ pub const CHANNELS_PER_USER: Bound =
 /// Contacts of one user.
 pub const CONTACTS_PER_USER: Bound = count("contacts", 500, 1, MANY, "each device watches each of them")
     .costing("per contact its name and groups, and a place in a list per device");
+
+/// Events of one channel in memory.
+pub const HISTORY_MEMORY_EVENTS: Bound =
+    count("events", 256, 1, 100_000, "a reconnecting client has missed fewer; older ones come from the store")
+        .costing("the text and some 300 bytes each, per channel with traffic, within the shard's bytes");
+/// Events of all channels of a shard in memory.
+pub const HISTORY_MEMORY_BYTES: Bound =
+    bytes(64 * MIB, 64 * KIB, 64 * 1024 * MIB, "a thousand busy channels' newest; without a store it is all there is")
+        .costing("per shard");
+/// Events told to one who comes back.
+pub const REPLAY_EVENTS: Bound =
+    count("events", 1000, 1, 100_000, "who missed more asks for the history, page by page")
+        .costing("half of an outbox at most, while they are written");
 
 // ---- Bounds that nobody configures -------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{ChannelName, Contact, JoinManner, Op, Presence, Wording};
+use crate::model::{ChannelName, Contact, JoinManner, Op, Presence, Since, Wording};
 
 /// The steps that follow, the next one first.
 pub type Agenda = VecDeque<Step>;
@@ -28,6 +28,8 @@ pub enum Step {
     Send { name: ChannelName, op: Box<Op>, tag: Option<Arc<str>> },
     /// Ask all shards, and say the answer.
     Gather(Gathering),
+    /// Say where its user's channel is, which the client calls so.
+    Locate { wording: Wording, tag: Option<Arc<str>> },
     /// Say that notifications of these types come from now on.
     SayNotifications { types: Arc<[Arc<str>]> },
     /// Have a persona answer (GAT-09).
@@ -47,12 +49,16 @@ pub enum Wait {
     Claimed(Joining),
     /// For the room to let it in.
     Join { joining: Joining, claimed: bool },
+    /// For the channel it is in already to say where it is.
+    Rejoin(Joining),
     /// The room did not: the place is given back next.
     GiveBack { room: Arc<str> },
     /// For a message of the user's window.
     Grant { else_skip: usize, tag: Option<Arc<str>> },
     /// For the answers of shards.
     Gather(Gathered),
+    /// For the place its user's channel is at.
+    Locate { tag: Option<Arc<str>> },
 }
 
 /// A channel that a connection wants to be in.
@@ -64,6 +70,8 @@ pub struct Joining {
     pub password: Option<Arc<str>>,
     pub manner: JoinManner,
     pub username: Option<Arc<str>>,
+    /// Where it stopped, if it says so.
+    pub since: Option<Since>,
     /// Whether the client is told.
     pub tell: bool,
     /// Steps that are not taken when it may not.
@@ -80,6 +88,7 @@ impl Joining {
             password: None,
             manner: JoinManner::Quiet,
             username: None,
+            since: None,
             tell: false,
             else_skip: 0,
             tag: None,

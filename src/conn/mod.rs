@@ -10,4 +10,4 @@ pub use agenda::{Agenda, Gathered, Gathering, Joining, Step, Wait};
 pub use outbox::{Outbox, OutboxPool, Push};
 pub use pace::{Due, Pace, Times};
 pub use rules::{Budget, Greeting, Rules, Window};
-pub use state::{Conn, Holder, Joined, Peer, Phase};
+pub use state::{Conn, Holder, Joined, Peer, Phase, Resume};

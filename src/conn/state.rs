@@ -12,7 +12,9 @@ use super::agenda::{Agenda, Wait};
 use super::{Outbox, Pace};
 use crate::fanout::Feed;
 use crate::limit::{FixedWindow, Holding, SlidingWindow};
-use crate::model::{Address, ChannelId, CloseReason, ConnKey, Dialect, Kind, Principal, Variant, Wording};
+use crate::model::{
+    Address, ChannelId, CloseReason, ConnKey, Dialect, Kind, Position, Principal, Since, Variant, Wording,
+};
 use crate::net::Place;
 
 /// One membership of a connection.
@@ -28,6 +30,10 @@ pub struct Joined {
     pub asked: bool,
     /// Its user's roster wants it (SGE-38).
     pub followed: bool,
+    /// It hears the numbers of what is said here.
+    pub numbered: bool,
+    /// The number of the last event before it came, where it hears numbers.
+    pub from: u64,
     /// It has asked to leave. Until its home answers, it hears what was said before.
     pub leaving: bool,
 }
@@ -62,6 +68,19 @@ pub struct Peer {
     pub holdings: Vec<Holding<Holder>>,
     /// The sliding window of one who has no user to share it with.
     pub window: SlidingWindow,
+    /// For who recovers, or hears numbers.
+    pub resume: Option<Box<Resume>>,
+}
+
+/// Where somebody is in its user's channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resume {
+    /// Where it says it stopped, until that is asked.
+    pub since: Option<Since>,
+    /// Where the channel was when it came, until that is said.
+    pub position: Option<Position>,
+    /// It waits for that to be welcomed.
+    pub unwelcomed: bool,
 }
 
 /// One connection of the slab.
@@ -100,6 +119,8 @@ pub struct Conn {
     pub wait: Option<Box<Wait>>,
     /// What it does next; while there is something, nothing more is read from its socket.
     pub agenda: Option<Box<Agenda>>,
+    /// Its home wants to know when all that waits for it has been written.
+    pub settles: bool,
     /// The greeting is not said yet: all else waits behind it.
     pub ungreeted: bool,
     /// It came in by the administrators' way (AEG-02).
@@ -137,6 +158,7 @@ impl Conn {
             rooms: Vec::new(),
             wait: None,
             agenda: None,
+            settles: false,
             ungreeted: false,
             administers: false,
             deaf: Feed::ALWAYS,

@@ -18,11 +18,11 @@ pub mod tusk;
 use bytes::BytesMut;
 
 pub use fields::Fields;
-pub use request::{Heard, Order, Reader, Request, Since, Speech};
+pub use request::{Heard, Order, Reader, Request, Speech};
 pub use saying::{About, Aside, Saying, Stats};
 pub use scratch::{JsonScratch, KEEP_MAX_BYTES};
 
-use crate::model::{Address, Code, Dialect, Event, Refusal};
+use crate::model::{Address, Code, Dialect, Event, Refusal, Since};
 
 /// Bytes of a channel's name, a user's id or a room's password. Names are repeated in every frame, and
 /// 256 bytes are more than any document shows. Longer: refused, [`Code::TooLarge`].

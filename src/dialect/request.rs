@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::model::{Address, Contact, Manner, MessageId, Position, Refusal, RoomSettings, Status};
+use crate::model::{Address, Contact, Manner, MessageId, Refusal, RoomSettings, Since, Status};
 
 /// One message, decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,20 +125,6 @@ pub enum Request<'a> {
     Custom {
         kind: &'a str,
     },
-}
-
-/// The last that a client has of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
-    At(Position),
-    /// No position that this server gave out: nothing can be told from there, and the client is to know it.
-    Unreadable,
-}
-
-impl Since {
-    pub fn parse(text: &str) -> Self {
-        Position::parse(text).map_or(Self::Unreadable, Self::At)
-    }
 }
 
 /// What is said; raw text, not yet escaped for anybody.

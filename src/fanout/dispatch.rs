@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Delivery, Feed, Frames};
+use super::{Delivery, Feed, Frames, Inquiry};
 use crate::channel::{Interest, Outlet};
 use crate::dialect;
-use crate::model::{ChannelId, Command, Dialect, Event, Except, RealmId, Reply, ReplyTo, Variant};
+use crate::model::{
+    ChannelId, Command, Dialect, Event, Except, Query, RealmId, Record, Reply, ReplyTo, Ticket, Variant,
+};
 use crate::ws::Deflater;
 use crate::ws::frame::{payload_of, text_frame};
 
@@ -30,6 +32,8 @@ pub struct Dispatch {
     speakers: Vec<Speaker>,
     local: VecDeque<Delivery>,
     remote: VecDeque<(u16, Delivery)>,
+    /// What homes want of the store; `None`: there is no store.
+    inquiries: Option<VecDeque<Inquiry>>,
     encoded: u64,
 }
 
@@ -43,7 +47,14 @@ pub struct Speaker {
 }
 
 impl Dispatch {
-    pub fn new(shard: u16, shards: u16, speakers: Vec<Speaker>, deflate_min: usize) -> Self {
+    /// `durable`: there is a store.
+    pub fn new(
+        shard: u16,
+        shards: u16,
+        speakers: Vec<Speaker>,
+        deflate_min: usize,
+        durable: bool,
+    ) -> Self {
         Self {
             shard,
             shards,
@@ -53,6 +64,7 @@ impl Dispatch {
             speakers,
             local: VecDeque::new(),
             remote: VecDeque::new(),
+            inquiries: durable.then(VecDeque::new),
             encoded: 0,
         }
     }
@@ -65,6 +77,11 @@ impl Dispatch {
     /// The oldest delivery for another shard.
     pub fn next_remote(&mut self) -> Option<(u16, Delivery)> {
         self.remote.pop_front()
+    }
+
+    /// The oldest of what homes want of the store.
+    pub fn next_inquiry(&mut self) -> Option<Inquiry> {
+        self.inquiries.as_mut()?.pop_front()
     }
 
     /// Events encoded so far, counted per variant.
@@ -80,31 +97,55 @@ impl Dispatch {
     }
 
     /// The event in that dialect's words, or nothing when it has none.
-    fn encode(&mut self, dialect: Dialect, event: &Event) -> Option<Bytes> {
+    fn encode(&mut self, dialect: Dialect, event: &Event, seq: Option<u64>) -> Option<Bytes> {
         let mut said = false;
         let frame =
-            text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, None, out));
+            text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, seq, out));
         self.encoded += u64::from(said);
         said.then_some(frame)
     }
 
-    fn frames(&mut self, interest: &Interest, event: &Event) -> Frames {
+    fn frames(&mut self, interest: &Interest, event: &Event, seq: Option<u64>) -> Frames {
         let mut frames = Frames::default();
         let spoken = interest.dialects();
         for dialect in Dialect::ALL {
             if spoken & 1 << dialect.index() == 0 {
                 continue;
             }
-            let Some(plain) = self.encode(dialect, event) else { continue };
-            if interest.variants().any(|v| v == Variant { dialect, deflate: true })
-                && let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min)
-            {
-                frames.push(Variant { dialect, deflate: true }, frame);
-                self.encoded += 1;
+            let wanted = |numbered| {
+                // Without a number both read the same.
+                let is = move |v: &Variant| v.dialect == dialect && (v.numbered == numbered || seq.is_none());
+                interest.variants().any(|v| is(&v))
+            };
+            if (seq.is_none() || wanted(false)) && !self.encode_variants(dialect, event, None, interest, &mut frames) {
+                continue;
             }
-            frames.push(Variant { dialect, deflate: false }, plain);
+            if seq.is_some() && wanted(true) {
+                self.encode_variants(dialect, event, seq, interest, &mut frames);
+            }
         }
         frames
+    }
+
+    /// Plain and, where somebody wants that and it pays, compressed. `false`: the dialect has no words for it.
+    fn encode_variants(
+        &mut self,
+        dialect: Dialect,
+        event: &Event,
+        seq: Option<u64>,
+        interest: &Interest,
+        frames: &mut Frames,
+    ) -> bool {
+        let Some(plain) = self.encode(dialect, event, seq) else { return false };
+        let numbered = seq.is_some();
+        if interest.variants().any(|v| v.dialect == dialect && v.deflate)
+            && let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min)
+        {
+            frames.push(Variant { dialect, deflate: true, numbered }, frame);
+            self.encoded += 1;
+        }
+        frames.push(Variant { dialect, deflate: false, numbered }, plain);
+        true
     }
 }
 
@@ -116,8 +157,15 @@ impl Outlet for Dispatch {
         }
     }
 
-    fn publish(&mut self, channel: ChannelId, interest: &Interest, except: &Except, event: &Event) {
-        let frames = self.frames(interest, event);
+    fn publish(
+        &mut self,
+        channel: ChannelId,
+        interest: &Interest,
+        except: &Except,
+        event: &Event,
+        seq: Option<u64>,
+    ) {
+        let frames = self.frames(interest, event, seq);
         if frames.is_empty() {
             return;
         }
@@ -145,9 +193,10 @@ impl Outlet for Dispatch {
             let speaker = self.speakers[at];
             if speaker.realm == realm
                 && (speaker.presence || !is_presence)
-                && let Some(frame) = self.encode(speaker.dialect, event)
+                && let Some(frame) = self.encode(speaker.dialect, event, None)
             {
-                frames.push(Variant { dialect: speaker.dialect, deflate: false }, frame);
+                let variant = Variant { dialect: speaker.dialect, deflate: false, numbered: false };
+                frames.push(variant, frame);
             }
         }
         if frames.is_empty() {
@@ -168,6 +217,18 @@ impl Outlet for Dispatch {
     fn follow(&mut self, channel: ChannelId, interest: &Interest, user: &Arc<str>, on: bool) {
         for shard in interest.shards() {
             self.send(shard, Delivery::Follow { channel, user: user.clone(), on });
+        }
+    }
+
+    fn write(&mut self, ticket: Ticket, records: Vec<Record>) {
+        if let Some(inquiries) = &mut self.inquiries {
+            inquiries.push_back(Inquiry::Write(ticket, records));
+        }
+    }
+
+    fn read(&mut self, ticket: Ticket, query: Query) {
+        if let Some(inquiries) = &mut self.inquiries {
+            inquiries.push_back(Inquiry::Read(ticket, query));
         }
     }
 }

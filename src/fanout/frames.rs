@@ -31,10 +31,10 @@ impl Frames {
 }
 
 /// How many variants there can be.
-const VARIANTS: usize = Dialect::ALL.len() * 2;
+const VARIANTS: usize = Dialect::ALL.len() * 4;
 
 fn slot(variant: Variant) -> usize {
-    variant.dialect.index() * 2 + usize::from(variant.deflate)
+    variant.dialect.index() * 4 + usize::from(variant.numbered) * 2 + usize::from(variant.deflate)
 }
 
 /// The same on the receiving shard: found by variant without a search, counted without atomics.
@@ -44,10 +44,15 @@ pub struct LocalFrames {
 }
 
 impl LocalFrames {
-    /// The frame for a subscriber; a compressing one takes the plain frame when compressing did not pay.
+    /// The frame for a subscriber; a compressing one takes the plain frame when compressing did not pay, and one
+    /// that hears numbers takes what has none.
     pub fn get(&self, variant: Variant) -> Option<&Frame> {
-        let plain = || self.by_variant[slot(Variant { deflate: false, ..variant })].as_ref();
-        self.by_variant[slot(variant)].as_ref().or_else(plain)
+        let of = |variant| self.by_variant[slot(variant)].as_ref();
+        of(variant).or_else(|| {
+            let plain = Variant { deflate: false, ..variant };
+            let unnumbered = Variant { numbered: false, ..variant };
+            of(plain).or_else(|| of(unnumbered)).or_else(|| of(Variant { deflate: false, ..unnumbered }))
+        })
     }
 }
 
@@ -67,8 +72,8 @@ mod tests {
 
     #[test]
     fn a_compressing_subscriber_falls_back_to_the_plain_frame_and_not_the_other_way_round() {
-        let plain = Variant { dialect: Dialect::Tusk, deflate: false };
-        let deflate = Variant { dialect: Dialect::Tusk, deflate: true };
+        let plain = Variant { dialect: Dialect::Tusk, deflate: false, numbered: false };
+        let deflate = Variant { deflate: true, ..plain };
         let mut frames = Frames::default();
         frames.push(plain, Bytes::from_static(b"plain"));
         let local = LocalFrames::from(frames.clone());
@@ -76,7 +81,8 @@ mod tests {
         frames.push(deflate, Bytes::from_static(b"small"));
         let local = LocalFrames::from(frames);
         assert_eq!(&***local.get(deflate).expect("own"), b"small");
-        assert!(local.get(Variant { dialect: Dialect::Echo, deflate: false }).is_none());
+        assert!(local.get(Variant { dialect: Dialect::Echo, ..plain }).is_none());
+        assert!(local.get(Variant { numbered: true, ..deflate }).is_some(), "without a number all read the same");
         let mut only = Frames::default();
         only.push(deflate, Bytes::from_static(b"small"));
         assert!(LocalFrames::from(only).get(plain).is_none());

@@ -68,7 +68,7 @@ mod tests {
         /// The lists and what the connections remember of their places stay each other's mirror.
         #[test]
         fn places_stay_true(steps in proptest::collection::vec((0u32..4, 0u32..20), 0..300)) {
-            let variant = Variant { dialect: Dialect::Tusk, deflate: false };
+            let variant = Variant { dialect: Dialect::Tusk, deflate: false, numbered: false };
             let mut membership = Membership::default();
             let mut places: BTreeMap<(u32, u32), u32> = BTreeMap::new();
             for (c, index) in steps {

@@ -6,9 +6,11 @@
 mod delivery;
 mod dispatch;
 mod frames;
+mod inquiry;
 mod membership;
 
 pub use delivery::{Delivery, Feed};
 pub use dispatch::{Dispatch, Speaker};
+pub use inquiry::Inquiry;
 pub use frames::{Frame, Frames, LocalFrames};
 pub use membership::{Member, Membership};

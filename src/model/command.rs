@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     ChannelId, ChannelName, Contact, Detail, Dialect, Event, Except, Message, MessageId, Notification,
-    Position, Principal, RealmId, ReplyTo, RoomSettings, Showing, Variant, Wording,
+    Principal, RealmId, ReplyTo, RoomSettings, Showing, Since, Variant, Wording,
 };
 
 /// Which channel is meant: a member knows its place, everybody else its name.
@@ -49,6 +49,8 @@ pub enum Op {
         username: Option<Arc<str>>,
         /// What came after it is told first.
         since: Option<Since>,
+        /// It is one already, and only asks where things are.
+        again: bool,
     },
     /// Stop being one. Sent for every membership when a connection ends (`quiet`: nobody waits for an answer).
     Leave {
@@ -142,9 +144,7 @@ pub enum Op {
         since: Option<Since>,
     },
     /// What waited has been written to the device's socket.
-    Settle {
-        ids: Arc<[MessageId]>,
-    },
+    Settle,
     /// Where in the user's channel things are; the client calls it so.
     Locate {
         wording: Wording,
@@ -232,14 +232,6 @@ pub enum Op {
     RosterRemove {
         user: Arc<str>,
     },
-}
-
-/// The place in a channel's order at which a client says it stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
-    At(Position),
-    /// Nothing this server ever said: nobody knows what was missed.
-    Unreadable,
 }
 
 /// Which part of what was said somebody asks for.

@@ -22,14 +22,14 @@ mod roster;
 pub use address::{Address, Wording};
 pub use channel::{ChannelName, Kind, RealmId};
 pub use close::CloseReason;
-pub use command::{Command, Echo, HistoryQuery, JoinManner, Op, Origin, Since, Target};
+pub use command::{Command, Echo, HistoryQuery, JoinManner, Op, Origin, Target};
 pub use dialect::{Dialect, Variant};
 pub use event::{Event, Except, Typing};
 pub use glob::{Glob, GlobTooLong};
 pub use key::{ChannelId, ConnKey, MessageId};
 pub use message::{Detail, Manner, Message, Verbatim};
 pub use notification::{Notification, Priority};
-pub use position::{Epoch, Position};
+pub use position::{Epoch, Position, Since};
 pub use presence::{Cause, Presence, Showing, Status};
 pub use principal::Principal;
 pub use record::{

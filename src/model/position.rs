@@ -36,6 +36,20 @@ impl fmt::Display for Position {
     }
 }
 
+/// Where a client says it stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    At(Position),
+    /// No position that this server gave out: nothing can be told from there, and the client is to know it.
+    Unreadable,
+}
+
+impl Since {
+    pub fn parse(text: &str) -> Self {
+        Position::parse(text).map_or(Self::Unreadable, Self::At)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

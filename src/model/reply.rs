@@ -62,9 +62,7 @@ pub enum Reply {
         begun: Option<Box<Begun>>,
     },
     /// What waited was told just before: its home wants to know when that is written.
-    Drained {
-        ids: Arc<[MessageId]>,
-    },
+    Drained,
     Located {
         wording: Wording,
         position: Option<Position>,

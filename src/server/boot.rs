@@ -7,18 +7,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::warn;
 
+use super::keeping::{self, Keeping};
 use super::report::{self, Report};
 use super::signals::{self, Ended};
 use super::{affinity, plan};
-use crate::config::{Config, ConfigError, DataDir};
+use crate::config::{Config, ConfigError};
 use crate::extension::{Extensions, Handler, Middleware};
 use crate::lane::{Bell, mesh};
 use crate::model::Dialect;
 use crate::net;
 use crate::persona::PersonaRules;
-use crate::shard::{self, Control, Door, EventFd, Launch};
+use crate::shard::{self, Control, Door, EventFd, Keeper, Launch};
+use crate::store::{Running as Store, StoreError};
 use crate::telemetry::Registry;
 
 /// Why a server did not start.
@@ -32,6 +34,10 @@ pub enum StartError {
     Config(#[from] ConfigError),
     #[error("no random numbers from the system: {0}")]
     Random(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot start the store's threads: {0}")]
+    StoreThreads(io::Error),
 }
 
 /// A server that is configured and not started; then one that runs.
@@ -52,6 +58,8 @@ pub struct Running {
     drain: Duration,
     /// Where Gator is served.
     report: Option<Report>,
+    /// Ends after the shards: what they have handed over is kept.
+    store: Option<Store>,
 }
 
 impl Server {
@@ -85,9 +93,11 @@ impl Server {
         let (addresses, listeners) = bind_all(&config, shards)?;
         let seed = random_seed()?;
         let (registry, writers) = Registry::new(shards);
-        let shared = Arc::new(plan::shared(&config, shards, seed, registry.clone(), extensions));
+        let keeping = Keeping::open(&config, random_seed()?)?;
+        let life = plan::Life { durable: keeping.is_durable(), epoch: keeping.epoch };
+        let shared = Arc::new(plan::shared(&config, shards, seed, registry.clone(), extensions, life));
+        let dealt = keeping.deal(&shared)?;
         let report = plan::serves(&config, Dialect::Gator).then(|| Report::new(registry, report::EVERY));
-        let door = Arc::new(plan::door(&config, &shared));
         let setup = |shard, source| StartError::Shard { shard, source };
         let mut bells = Vec::new();
         let mut wakes = Vec::new();
@@ -96,12 +106,15 @@ impl Server {
             wakes.push(bell.try_clone().map_err(|e| setup(shard, e))?);
             bells.push(Arc::new(Bell::new(bell)));
         }
+        let (store, clients) = keeping.start(&bells)?;
+        let fault = keeping::fault_of(store.as_ref().map(Store::health));
+        let door = Arc::new(plan::door(&config, &shared, fault));
         let ports = mesh(bells, shared.command_lane, shared.delivery_lane);
         let cpus = if config.server.pin { affinity::allowed_cpus() } else { Vec::new() };
         let (end, ended) = flume::bounded(shards);
         let (mut controls, mut threads) = (Vec::new(), Vec::new());
-        let parts = ports.into_iter().zip(wakes).zip(writers).zip(listeners);
-        for (shard, (((port, bell), counters), listeners)) in parts.enumerate() {
+        let parts = ports.into_iter().zip(wakes).zip(writers).zip(listeners).zip(clients.into_iter().zip(dealt));
+        for (shard, ((((port, bell), counters), listeners), (client, kept))) in parts.enumerate() {
             let (control, receiver) = flume::bounded(2);
             let launch = Launch {
                 port,
@@ -112,6 +125,8 @@ impl Server {
                 listeners,
                 control: receiver,
                 personas: personas.clone(),
+                keeper: client.map(|client| Box::new(client) as Box<dyn Keeper + Send>),
+                kept,
             };
             let cpu = (!cpus.is_empty()).then(|| cpus[shard % cpus.len()]);
             let thread = spawn(shard, cpu, launch, end.clone()).map_err(|e| setup(shard, e))?;
@@ -119,7 +134,7 @@ impl Server {
             threads.push(thread);
         }
         let drain = config.server.drain_seconds;
-        Ok(Running { addresses, controls, ended, threads, door, drain, report })
+        Ok(Running { addresses, controls, ended, threads, door, drain, report, store })
     }
 }
 
@@ -129,9 +144,6 @@ fn say_what_is_not_served(config: &Config) {
     }
     for variable in config.unserved() {
         warn!(variable, "set, but not served by this version");
-    }
-    if let DataDir::Folder(folder) = &config.store.data_dir {
-        info!(data_dir = %folder.display(), "this version keeps everything in memory; at most a log is written there");
     }
 }
 
@@ -234,6 +246,9 @@ impl Running {
     pub fn join(self) -> io::Result<()> {
         for thread in self.threads {
             thread.join().map_err(|_| io::Error::other("a shard's thread panicked"))??;
+        }
+        if let Some(store) = self.store {
+            store.stop();
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod affinity;
 mod boot;
+mod keeping;
 mod plan;
 mod report;
 mod rules;

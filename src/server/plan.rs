@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::rules;
 use crate::access::{Grants, Policy, Rule, Someone, Verb};
-use crate::api::Site;
+use crate::api::{Site, StoreFault};
 use crate::auth::{Credentials, StaticToken, Verifier};
-use crate::channel::HomeLimits;
+use crate::channel::{HomeLimits, ReplayLimits};
 use crate::clock::Clock;
 use crate::config::{self, AllowedOrigin, AuthMode, Config, DataDir, Limit, LogFormat};
 use crate::extension::Extensions;
 use crate::limit::Holders;
-use crate::model::{Dialect, RealmId};
+use crate::model::{Dialect, Epoch, RealmId};
 use crate::net::{Gate, HttpLimits, OriginPolicy, SocketOptions};
 use crate::shard::{Door, Mount, Shared};
 use crate::telemetry::{Registry, log};
@@ -44,6 +44,26 @@ pub fn serves(config: &Config, dialect: Dialect) -> bool {
     config.server.listen.iter().any(|l| l.dialect.is_none_or(|d| d == dialect))
 }
 
+/// What the store means for the homes.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// Whether there is one.
+    pub durable: bool,
+    pub epoch: Epoch,
+}
+
+/// Events of a channel in memory: no more than are kept at all.
+fn log_events(config: &Config) -> usize {
+    let kept = usize::try_from(config.store.history_count).unwrap_or(usize::MAX);
+    count(config.limits.history_memory_events).min(kept)
+}
+
+/// Among how many of a channel's newest messages one can be amended or read.
+pub fn amendable(config: &Config) -> usize {
+    let of = |n| rules::realm_limits(config, RealmId(n as u8)).message_cache;
+    (0..Dialect::ALL.len()).map(of).max().unwrap_or_default()
+}
+
 /// The immutable part that all shards share.
 pub fn shared(
     config: &Config,
@@ -51,6 +71,7 @@ pub fn shared(
     seed: u64,
     registry: Registry,
     extensions: Extensions,
+    life: Life,
 ) -> Shared {
     let dialects = [config.sge.ws_max_connections, config.tusk.max_connections].map(count);
     Shared {
@@ -64,6 +85,15 @@ pub fn shared(
             queue_total: count(config.limits.offline_messages_total),
             known_users: count(config.limits.known_users),
             seed,
+            durable: life.durable,
+            epoch: life.epoch,
+            log_events: log_events(config),
+            log_total: config.limits.history_memory_bytes,
+            replay: ReplayLimits {
+                events: count(config.limits.replay_events),
+                // All of it goes into one outbox at once.
+                bytes: config.limits.outbox_bytes / 2,
+            },
         },
         credentials: credentials(config),
         holders: Holders::new(),
@@ -128,7 +158,7 @@ fn grants(actions: &[config::Action]) -> Grants {
 }
 
 /// What is decided before there is a connection.
-pub fn door(config: &Config, shared: &Shared) -> Door {
+pub fn door(config: &Config, shared: &Shared, store_fault: StoreFault) -> Door {
     let server = &config.server;
     let http = HttpLimits {
         header_timeout: server.header_timeout,
@@ -169,7 +199,7 @@ pub fn door(config: &Config, shared: &Shared) -> Door {
         ws_auth: server.ws_auth,
         // All share the socket: the shorter of their times is kept.
         http: HttpLimits { keep_alive: shorter(http.keep_alive, tusk_http.keep_alive), ..http },
-        site: site(config, shared),
+        site: site(config, shared, store_fault),
     }
 }
 
@@ -178,8 +208,9 @@ fn shorter(a: Duration, b: Duration) -> Duration {
     if a.is_zero() || (!b.is_zero() && b < a) { b } else { a }
 }
 
-fn site(config: &Config, shared: &Shared) -> Site {
+fn site(config: &Config, shared: &Shared, store_fault: StoreFault) -> Site {
     Site {
+        store_fault,
         registry: shared.registry.clone(),
         access: shared.access.clone(),
         realms: Dialect::ALL.map(|dialect| shared.rules(dialect).realm),

@@ -55,6 +55,11 @@ fn realm_name(config: &Config, dialect: Dialect) -> &str {
     }
 }
 
+/// The names of the realms, by [`RealmId`].
+pub fn realm_names(config: &Config) -> Vec<Box<str>> {
+    Dialect::ALL.into_iter().map(|dialect| realm_name(config, dialect).into()).collect()
+}
+
 /// Whether another dialect names the same realm.
 fn is_shared(config: &Config, dialect: Dialect) -> bool {
     let of = realm(config, dialect);

@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use slab::Slab;
 use tokio::sync::oneshot;
 
+use super::ledger::{Keeper, Ledger};
 use super::shared::Shared;
 use super::wheel::Wheel;
 use crate::channel::{Homes, Outlet};
@@ -23,7 +24,9 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Op, RealmId, Reply, Target};
+use crate::model::{
+    ChannelName, CloseReason, Command, ConnKey, Dialect, Kept, Op, RealmId, Reply, Target,
+};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
@@ -70,6 +73,7 @@ pub struct Core<N: Notify> {
     pub(super) deliveries: Backlog<Delivery>,
     pub(super) homes: Homes,
     pub(super) dispatch: Dispatch,
+    pub(super) ledger: Ledger,
     pub(super) membership: Membership,
     pub(super) conns: Slab<Conn>,
     /// How many connections each slab place has held.
@@ -81,6 +85,8 @@ pub struct Core<N: Notify> {
     pub(super) dirty: Vec<u32>,
     /// Places whose outbox ran over in this turn; closed at its end, never in the middle of a walk.
     pub(super) overflowing: Vec<ConnKey>,
+    /// Connections to which all has been written that waited for their users.
+    pub(super) settled: Vec<ConnKey>,
     /// Places that an administrator ended; closed at the end of the turn.
     pub(super) disconnecting: Vec<ConnKey>,
     /// Connections whose awaited answer has come; their next step is taken outside of delivering.
@@ -113,11 +119,19 @@ pub struct Core<N: Notify> {
     /// Data messages read in this turn.
     pub(super) messages_of_turn: u64,
     turn_due: bool,
+    /// At the end of the last turn the store did not keep up.
+    was_full: bool,
     turn_waker: Option<Waker>,
 }
 
 impl<N: Notify> Core<N> {
-    pub fn new(port: Port<Command, Delivery, N>, shared: Arc<Shared>, counters: Writer) -> Self {
+    /// `keeper`: the store, where there is one.
+    pub fn new(
+        port: Port<Command, Delivery, N>,
+        shared: Arc<Shared>,
+        counters: Writer,
+        keeper: Option<Box<dyn Keeper>>,
+    ) -> Self {
         let (index, shards) = (port.shard(), port.shards());
         let now = shared.clock.now();
         // One request at most waits per connection, and its leaving when it ends: a room each and its user.
@@ -128,7 +142,14 @@ impl<N: Notify> Core<N> {
             commands: Backlog::new(shards, bound),
             deliveries: Backlog::new(shards, bound.saturating_mul(shards)),
             homes: Homes::new(index as u16, shared.homes.clone()),
-            dispatch: Dispatch::new(index as u16, shards as u16, shared.speakers(), shared.deflate_min),
+            dispatch: Dispatch::new(
+                index as u16,
+                shards as u16,
+                shared.speakers(),
+                shared.deflate_min,
+                shared.homes.durable,
+            ),
+            ledger: Ledger::new(keeper),
             membership: Membership::default(),
             conns: Slab::new(),
             generations: Vec::new(),
@@ -137,6 +158,7 @@ impl<N: Notify> Core<N> {
             calls_made: 0,
             dirty: Vec::new(),
             overflowing: Vec::new(),
+            settled: Vec::new(),
             disconnecting: Vec::new(),
             resumed: Vec::new(),
             errands: VecDeque::new(),
@@ -156,6 +178,7 @@ impl<N: Notify> Core<N> {
             turn_began_us: 0,
             messages_of_turn: 0,
             turn_due: false,
+            was_full: false,
             turn_waker: None,
             batch_window: shared.rules.iter().map(|r| r.batch_window).max().unwrap_or(0),
             port,
@@ -196,8 +219,13 @@ impl<N: Notify> Core<N> {
 
     /// Takes what waits for a connection, for simulations that stand in for its socket.
     pub fn take_frames(&mut self, key: ConnKey) -> Vec<crate::fanout::Frame> {
-        let conn = self.conns.get_mut(key.index as usize).filter(|c| c.key == key);
-        conn.map_or_else(Vec::new, |c| c.outbox.drain(&mut self.pool))
+        let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key) else {
+            return Vec::new();
+        };
+        if std::mem::take(&mut conn.settles) {
+            self.settled.push(key);
+        }
+        conn.outbox.drain(&mut self.pool)
     }
 
     pub(super) fn conn_mut(&mut self, key: ConnKey) -> Option<&mut Conn> {
@@ -248,8 +276,9 @@ impl<N: Notify> Core<N> {
             delivered += 1;
         }
         self.drain_backlogs();
+        self.hear_store();
         let mut handled = 0;
-        while handled < COMMANDS_PER_TURN && self.deliveries.total() == 0 {
+        while handled < COMMANDS_PER_TURN && self.takes_commands() {
             let Some((_, command)) = self.port.next_command() else { break };
             self.apply(command);
             handled += 1;
@@ -258,11 +287,42 @@ impl<N: Notify> Core<N> {
         handled == COMMANDS_PER_TURN || delivered == DELIVERIES_PER_TURN
     }
 
+    /// Whether a command may be applied: nothing of this shard waits to be delivered, and the store keeps up.
+    fn takes_commands(&self) -> bool {
+        self.deliveries.total() == 0 && !self.ledger.is_full(self.homes.awaited())
+    }
+
+    /// Takes what the store has answered. Like a command it leads to deliveries, and so waits for those before it.
+    fn hear_store(&mut self) {
+        while self.deliveries.total() == 0 {
+            let Some((ticket, answer)) = self.ledger.next() else { break };
+            self.homes.stored(ticket, answer, &mut self.dispatch);
+            self.hand_out();
+        }
+        self.ledger.push();
+    }
+
+    /// Tells homes of connections to which all that waited for their users has been written.
+    fn say_settled(&mut self) {
+        for key in std::mem::take(&mut self.settled) {
+            self.ask_inbox(key, Op::Settle);
+        }
+    }
+
+    /// Begins with what the store had kept of channels at home here.
+    pub fn restore(&mut self, kept: Vec<(ChannelName, Kept)>) {
+        self.touch();
+        self.homes.restore(kept, self.now, &mut self.dispatch);
+        self.hand_out();
+    }
+
     /// Ends the turn: closes what ran over, hands waiting entries to lanes and wakes their shards once, then
     /// lets the outboxes go.
     pub fn end_turn(&mut self) {
         self.touch();
         let waited = self.deliveries.total() > 0;
+        let was_full = self.was_full;
+        self.say_settled();
         self.tell_presences();
         self.drain_backlogs();
         self.settle();
@@ -274,15 +334,21 @@ impl<N: Notify> Core<N> {
             self.close(key, CloseReason::Disconnected);
             self.settle();
         }
-        if waited && self.deliveries.total() == 0 {
+        if (waited && self.deliveries.total() == 0) || (was_full && self.takes_commands()) {
             // Commands that were left in their lanes meanwhile may be handled again.
             self.port.bell().ring();
         }
         self.port.ring_bells();
+        self.was_full = self.ledger.is_full(self.homes.awaited());
+        self.ledger.kick();
         self.flush();
         self.report();
         self.fresh = false;
         self.turn_due = false;
+        if !self.settled.is_empty() {
+            // Their homes are told in the next turn.
+            self.touch();
+        }
     }
 
     /// Brings the gauges up to date.
@@ -387,13 +453,16 @@ impl<N: Notify> Core<N> {
         while let Some(delivery) = self.dispatch.next_local() {
             self.deliver(delivery);
         }
+        while let Some(inquiry) = self.dispatch.next_inquiry() {
+            self.ledger.hand_over(inquiry);
+        }
     }
 
     /// Sends a command to its home: a plain call when that is here and nothing of this shard waits to be
     /// delivered. `from` is not read on while the command waits.
     pub(super) fn send(&mut self, to: usize, command: Command, from: Option<ConnKey>) {
         let here = to == self.index as usize;
-        if here && self.deliveries.total() == 0 && self.commands.is_empty(to) {
+        if here && self.takes_commands() && self.commands.is_empty(to) {
             self.counters.commands_local.inc();
             return self.apply(command);
         }
@@ -418,7 +487,7 @@ impl<N: Notify> Core<N> {
         let (port, here) = (&mut self.port, self.index as usize);
         self.deliveries.drain(|to, delivery| port.try_delivery(to, delivery));
         self.commands.drain(|to, c| if to == here { Err(c) } else { port.try_command(to, c) });
-        while self.deliveries.total() == 0 {
+        while self.takes_commands() {
             let Some(command) = self.commands.pop(here) else { break };
             self.counters.commands_local.inc();
             self.apply(command);

@@ -9,7 +9,8 @@ use crate::dialect::{self, About, Aside, Saying};
 use crate::fanout::{Delivery, Feed, Frame, Frames, LocalFrames, Member};
 use crate::lane::Notify;
 use crate::model::{
-    ChannelId, ConnKey, Dialect, Except, JoinManner, Kind, Principal, RealmId, Reply, ReplyTo, Wording,
+    Address, Begun, ChannelId, ConnKey, Dialect, Event, Except, JoinManner, Kind, Principal, RealmId, Reply,
+    ReplyTo, Variant, Wording,
 };
 use crate::ws::frame::text_frame;
 
@@ -67,6 +68,13 @@ impl Queueing<'_> {
             true => self.batches.push_back((self.batch_due, conn.key)),
         }
     }
+}
+
+/// How a membership begins.
+struct Begins {
+    numbered: bool,
+    from: u64,
+    asked: bool,
 }
 
 impl<N: Notify> Core<N> {
@@ -221,10 +229,13 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         let Some(wait) = conn.wait.take() else { return self.answer_unawaited(key, tag, reply) };
         match (*wait, reply) {
-            (Wait::Attach, Reply::Attached { channel, over, follow }) => {
+            (Wait::Attach, Reply::Attached { channel, over, follow, begun }) => {
                 let name = conn.who.as_ref().map_or_else(|| "".into(), |who| who.user.clone());
                 conn.wait = (!over.is_empty()).then(|| Box::new(Wait::Over { rooms: over }));
-                self.join_locally(key, channel, name, Wording::Inbox, false);
+                let numbered = conn.variant.numbered;
+                let begins = Begins { numbered, from: 0, asked: false };
+                self.join_locally(key, channel, name.clone(), Wording::Inbox, begins);
+                self.begin_inbox(key, &name, begun);
                 self.plan_follows(key, follow);
                 self.resumed.push(key);
             }
@@ -235,14 +246,22 @@ impl<N: Notify> Core<N> {
             (Wait::Claim(joining), Reply::Denied(refusal)) => {
                 self.join_denied(key, joining, &refusal);
             }
-            (Wait::Join { joining, .. }, Reply::Joined { channel, kind, id }) => {
-                let wording = joining.wording;
-                debug_assert_eq!(kind, wording.kind(), "a channel of another kind was joined");
-                self.join_locally(key, channel, id, wording, joining.tell);
-                if joining.tell {
-                    let saying = Saying::Joined { place: wording.of(&joining.id), position: None };
-                    self.tell(key, &saying, joining.tag.as_deref());
+            (Wait::Join { joining, .. }, Reply::Joined { channel, kind, id, begun }) => {
+                debug_assert_eq!(kind, joining.wording.kind(), "a channel of another kind was joined");
+                let from = begun.as_ref().and_then(|begun| begun.position).map_or(0, |at| at.seq);
+                let numbered = conn.variant.numbered || joining.since.is_some();
+                let begins = Begins { numbered, from, asked: joining.tell };
+                self.join_locally(key, channel, id, joining.wording, begins);
+                self.tell_joined(key, &joining, begun);
+                self.resumed.push(key);
+            }
+            (Wait::Rejoin(joining), Reply::Joined { channel, mut begun, .. }) => {
+                // What came since it is in has been told.
+                let from = conn.rooms.iter().find(|j| j.channel == channel).map_or(0, |j| j.from);
+                if let Some(begun) = begun.as_mut().filter(|_| from != 0) {
+                    begun.missed.retain(|(seq, _)| *seq <= from);
                 }
+                self.tell_joined(key, &joining, begun);
                 self.resumed.push(key);
             }
             (Wait::Join { joining, claimed }, Reply::Denied(refusal)) => {
@@ -250,6 +269,12 @@ impl<N: Notify> Core<N> {
                     conn.wait = Some(Box::new(Wait::GiveBack { room: joining.id.clone() }));
                 }
                 self.join_denied(key, joining, &refusal);
+            }
+            (Wait::Locate { tag }, Reply::Located { wording, position }) => {
+                let name = conn.who.as_ref().map_or_else(|| "".into(), |who| who.user.clone());
+                let place = wording.of(&name);
+                self.tell(key, &Saying::Joined { place, position }, tag.as_deref());
+                self.resumed.push(key);
             }
             (Wait::Grant { .. }, Reply::Granted) => self.resumed.push(key),
             (Wait::Grant { else_skip, tag }, Reply::Denied(refusal)) => {
@@ -291,7 +316,16 @@ impl<N: Notify> Core<N> {
             Reply::Delivered { id, room, at_ms } => {
                 self.tell(key, &Saying::Delivered { id, room: room.as_deref(), at_ms }, tag);
             }
-            Reply::Heard { event } => self.tell_event(key, &event),
+            Reply::Heard { event, seq } => {
+                let numbered = self.conn(key).is_some_and(|conn| conn.variant.numbered);
+                self.tell_event(key, &event, numbered.then_some(seq));
+            }
+            Reply::Drained => {
+                if let Some(conn) = self.conn_mut(key) {
+                    conn.settles = true;
+                }
+                self.flush_later(key);
+            }
             Reply::Roster(contacts) => {
                 if let Some(conn) = self.conn_mut(key) {
                     let tag = tag.map(Into::into);
@@ -303,14 +337,47 @@ impl<N: Notify> Core<N> {
         }
     }
 
-    fn tell_event(&mut self, key: ConnKey, event: &crate::model::Event) {
+    fn tell_event(&mut self, key: ConnKey, event: &Event, seq: Option<u64>) {
         let Some(dialect) = self.conn(key).map(|c| c.variant.dialect) else { return };
         let mut said = false;
-        let frame =
-            text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, None, out));
+        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, seq, out));
         if said {
             self.push(key, Rc::new(frame));
         }
+    }
+
+    /// That it is in, where asked for, and what it missed.
+    fn tell_joined(&mut self, key: ConnKey, joining: &Joining, begun: Option<Box<Begun>>) {
+        let (place, tag) = (joining.wording.of(&joining.id), joining.tag.as_deref());
+        if joining.tell {
+            let position = begun.as_ref().and_then(|begun| begun.position);
+            self.tell(key, &Saying::Joined { place, position }, tag);
+        }
+        if let Some(begun) = begun {
+            self.tell_begun(key, place, *begun, tag);
+        }
+    }
+
+    /// What it missed before it came, or that this cannot be had.
+    fn tell_begun(&mut self, key: ConnKey, place: Address<'_>, begun: Begun, tag: Option<&str>) {
+        if let (true, Some(position)) = (begun.gap, begun.position) {
+            self.tell(key, &Saying::Gap { place, position }, tag);
+        }
+        for (seq, event) in begun.missed {
+            self.tell_event(key, &event, Some(seq));
+        }
+    }
+
+    /// The same for its user's channel; a greeting that was to say where that is can be said now.
+    fn begin_inbox(&mut self, key: ConnKey, user: &str, begun: Option<Box<Begun>>) {
+        let Some(begun) = begun else { return };
+        if let Some(resume) = self.conn_mut(key).and_then(|conn| conn.peer.resume.as_mut()) {
+            resume.position = begun.position;
+            if std::mem::take(&mut resume.unwelcomed) {
+                self.welcome_at_last(key);
+            }
+        }
+        self.tell_begun(key, Address::Inbox(user), *begun, None);
     }
 
     /// The connection may not join. A message that was to follow is not said, and does not count.
@@ -337,12 +404,15 @@ impl<N: Notify> Core<N> {
         channel: ChannelId,
         name: std::sync::Arc<str>,
         wording: Wording,
-        asked: bool,
+        begins: Begins,
     ) {
+        let Begins { numbered, from, asked } = begins;
         let Some(conn) = self.conns.get_mut(key.index as usize) else { return };
-        let place = self.membership.add(channel, Member { index: key.index, variant: conn.variant });
+        let variant = Variant { numbered, ..conn.variant };
+        let place = self.membership.add(channel, Member { index: key.index, variant });
         let followed = !asked && wording.kind() == Kind::Presence;
-        let joined = Joined { channel, name, wording, place, asked: !followed, followed, leaving: false };
+        let asked = !followed;
+        let joined = Joined { channel, name, wording, place, asked, followed, numbered, from, leaving: false };
         if wording.kind() == Kind::User {
             conn.inbox = Some(joined);
             return;
@@ -373,12 +443,13 @@ mod tests {
     #[test]
     fn nothing_passes_a_frame_that_did_not_fit() {
         let key = ConnKey { shard: 0, generation: 0, index: 0 };
-        let variant = Variant { dialect: Dialect::Tusk, deflate: false };
+        let variant = Variant { dialect: Dialect::Tusk, deflate: false, numbered: false };
         let peer = Peer {
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             place: None,
             holdings: Vec::new(),
             window: Default::default(),
+            resume: None,
         };
         let mut conn = Conn::new(key, variant, None, peer);
         let (mut pool, mut dirty, mut overflowing) = (OutboxPool::default(), vec![], vec![]);

@@ -15,7 +15,7 @@ use super::entry::{Applicant, Entry};
 use super::event_loop::Shard;
 use super::journal::journal;
 use crate::api::{self, Asked, Site};
-use crate::conn::Peer;
+use crate::conn::{Peer, Resume};
 use crate::model::{CloseReason, Code, ConnKey, Dialect, Refusal, Variant};
 use crate::net::{Answer, Body, Gate, HttpLimits, OriginPolicy, Turned, client_address, respond};
 use crate::telemetry::{StatusClass, UpgradeRefusal};
@@ -222,12 +222,15 @@ fn enter(
     if let Some(protocol) = upgrade.protocols.iter().find(|p| protocol_of(mount.dialect) == **p) {
         put(answer, header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    let variant = Variant { dialect: mount.dialect, deflate: deflate.is_some() };
+    let since = applicant.since();
+    let numbered = mount.dialect == Dialect::Sge || applicant.hears_numbers();
+    let variant = Variant { dialect: mount.dialect, deflate: deflate.is_some(), numbered };
+    let resume = numbered.then(|| Box::new(Resume { since, ..Resume::default() }));
     Ok((
         response,
         Admitted {
             variant,
-            peer: Peer { address, place: Some(place), holdings, window: Default::default() },
+            peer: Peer { address, place: Some(place), holdings, window: Default::default(), resume },
             entry,
         },
     ))

@@ -13,7 +13,7 @@ use super::journal::journal;
 use crate::api::API_KEY_HEADER;
 use crate::conn::Holder;
 use crate::limit::Holding;
-use crate::model::{CloseReason, Code, Dialect, Principal, Refusal};
+use crate::model::{CloseReason, Code, Dialect, Principal, Refusal, Since};
 
 /// As whom a connection begins.
 #[derive(Debug)]
@@ -194,6 +194,16 @@ impl Applicant<'_> {
         let of = self.dialect;
         journal!(info, of, ip = %self.address, dialect = %of, cause = %refusal.text, "authentication failed");
         UNAUTHORIZED
+    }
+
+    /// Where it says it stopped in its user's channel.
+    pub fn since(&self) -> Option<Since> {
+        self.query("since").map(|since| Since::parse(&since))
+    }
+
+    /// Whether it wants to hear the numbers of what is said: it asks for them, or says where it stopped.
+    pub fn hears_numbers(&self) -> bool {
+        self.query("seq").is_some_and(|seq| seq == "1") || self.query("since").is_some()
     }
 
     /// A parameter of the query, decoded; one that is no text is passed over.

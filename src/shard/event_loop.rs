@@ -23,12 +23,13 @@ use tracing::{info, warn};
 
 use super::core::{Core, PersonaCall};
 use super::door::{self, Door, Ticket};
+use super::ledger::Keeper;
 use super::reader::ReaderTask;
 use super::shared::Shared;
 use super::wake::EventFd;
 use crate::fanout::Delivery;
 use crate::lane::Port;
-use crate::model::{CloseReason, Command, Dialect};
+use crate::model::{ChannelName, CloseReason, Command, Dialect, Kept};
 use crate::net::{Upgraded, serve};
 use crate::persona::{PersonaRules, Personas};
 use crate::telemetry::Writer;
@@ -58,6 +59,9 @@ pub struct Launch {
     pub listeners: Vec<(TcpListener, Option<Dialect>)>,
     pub control: flume::Receiver<Control>,
     pub personas: Arc<PersonaRules>,
+    /// The shard's end of the store, where there is one, and what is kept of its channels.
+    pub keeper: Option<Box<dyn Keeper + Send>>,
+    pub kept: Vec<(ChannelName, Kept)>,
 }
 
 /// One shard's thread-local whole.
@@ -90,9 +94,11 @@ pub fn run(launch: Launch) -> io::Result<()> {
 }
 
 async fn live(launch: Launch) -> io::Result<()> {
-    let Launch { port, bell, shared, door, counters, listeners, control, personas } = launch;
+    let Launch { port, bell, shared, door, counters, listeners, control, personas, keeper, kept } = launch;
     let buffer = vec![0; shared.read_buffer].into_boxed_slice();
-    let core = Core::new(port, shared.clone(), counters);
+    let keeper = keeper.map(|keeper| keeper as Box<dyn Keeper>);
+    let mut core = Core::new(port, shared.clone(), counters, keeper);
+    core.restore(kept);
     let personas = Personas::new(&personas, core.counters().clone());
     let shard = Rc::new(Shard {
         core: RefCell::new(core),

@@ -49,6 +49,7 @@ impl<N: Notify> Core<N> {
             let mut written = Written::default();
             self.flush_at(key.index, &mut written);
             self.count(written);
+            self.touch();
         }
     }
 
@@ -70,6 +71,10 @@ impl<N: Notify> Core<N> {
         match write_out(conn, &mut self.pool, limit, written) {
             Flushed::Empty => {
                 conn.pace.blocked_since = 0;
+                if conn.settles {
+                    conn.settles = false;
+                    self.settled.push(conn.key);
+                }
                 if conn.peer_closed || conn.shunned {
                     // Ends the sending side; the peer sees that nothing more comes.
                     conn.socket = None;

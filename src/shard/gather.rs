@@ -80,7 +80,8 @@ impl<N: Notify> Core<N> {
         match what {
             Gathering::Greeting => {
                 let names = names(users);
-                let saying = Saying::Online { users: &names, total: total.max(names.len()), position: None };
+                let position = self.conn(key).and_then(|conn| conn.peer.resume.as_ref()?.position);
+                let saying = Saying::Online { users: &names, total: total.max(names.len()), position };
                 if let Some(frame) = self.worded(key, &saying, None) {
                     self.greet(key, frame);
                 }
@@ -110,7 +111,7 @@ impl<N: Notify> Core<N> {
     }
 
     /// Says the first words, before all that has come meanwhile.
-    fn greet(&mut self, key: ConnKey, frame: bytes::Bytes) {
+    pub(super) fn greet(&mut self, key: ConnKey, frame: bytes::Bytes) {
         let (conns, _, mut queueing) = self.queueing();
         // Nothing follows a Close frame (RFC 6455 section 5.5.1).
         let Some(conn) = conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open()) else {

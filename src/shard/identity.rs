@@ -1,5 +1,6 @@
 //! Whom a connection speaks for: told by its upgrade, or by a message.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::core::Core;
@@ -10,7 +11,7 @@ use crate::conn::{Greeting, Holder, Step, Wait};
 use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::limit::Holding;
-use crate::model::{CloseReason, ConnKey, Dialect, Kind, Op, Principal, Showing, Status, Target};
+use crate::model::{CloseReason, ConnKey, Dialect, Kind, Op, Principal, Showing, Since, Status, Target};
 
 impl<N: Notify> Core<N> {
     /// Answers at once, then lets the user's home know the device: the answer comes before what follows
@@ -51,10 +52,29 @@ impl<N: Notify> Core<N> {
 
     /// The first words of a dialect that welcomes at once.
     pub(super) fn welcome(&mut self, key: ConnKey) {
-        let who = self.conn(key).and_then(|c| c.who.as_ref());
-        let user = who.map_or_else(|| self.nobody.clone(), |w| w.user.clone());
+        if let Some(frame) = self.welcome_frame(key) {
+            self.push(key, Rc::new(frame));
+        }
+    }
+
+    /// The same where all else has waited for them.
+    pub(super) fn welcome_at_last(&mut self, key: ConnKey) {
+        if let Some(frame) = self.welcome_frame(key) {
+            self.greet(key, frame);
+        }
+    }
+
+    fn welcome_frame(&mut self, key: ConnKey) -> Option<bytes::Bytes> {
+        let conn = self.conn(key)?;
+        let user = conn.who.as_ref().map_or_else(|| self.nobody.clone(), |w| w.user.clone());
         let connection = key.uuid(self.shared.seed);
-        self.tell(key, &Saying::Welcome { connection, user: &user, position: None }, None);
+        let position = conn.peer.resume.as_ref().and_then(|resume| resume.position);
+        self.worded(key, &Saying::Welcome { connection, user: &user, position }, None)
+    }
+
+    /// Where it says it stopped in its user's channel; asked once.
+    fn take_since(&mut self, key: ConnKey) -> Option<Since> {
+        self.conn_mut(key)?.peer.resume.as_mut()?.since.take()
     }
 
     /// The connection of an upgrade that named its user: welcome, then its user's home learns of the device.
@@ -71,6 +91,11 @@ impl<N: Notify> Core<N> {
                 conn.ungreeted = true;
                 conn.plan([Step::Gather(crate::conn::Gathering::Greeting)]);
             }
+            // Who hears numbers is told where they stand with the first words.
+            Greeting::Welcome if variant.numbered && !user.is_empty() => {
+                conn.peer.resume.get_or_insert_default().unwelcomed = true;
+                conn.ungreeted = true;
+            }
             Greeting::Welcome => self.welcome(key),
             Greeting::Nothing => {}
         }
@@ -78,7 +103,8 @@ impl<N: Notify> Core<N> {
             if let Some(conn) = self.conn_mut(key) {
                 conn.wait = Some(Box::new(Wait::Attach));
             }
-            self.ask_inbox(key, Op::Attach { variant, rooms: Vec::new() });
+            let since = self.take_since(key);
+            self.ask_inbox(key, Op::Attach { variant, rooms: Vec::new(), since });
         }
         // The credential may end before anything else is due.
         self.look_at(key);
@@ -115,7 +141,8 @@ impl<N: Notify> Core<N> {
             self.ask_inbox(key, Op::SetPresence { showing });
         } else {
             conn.wait = Some(Box::new(Wait::Attach));
-            self.ask_inbox(key, Op::Attach { variant, rooms });
+            let since = self.take_since(key);
+            self.ask_inbox(key, Op::Attach { variant, rooms, since });
         }
         self.look_at(key);
     }

@@ -103,7 +103,7 @@ impl<N: Notify> Core<N> {
         self.flush_later(key);
     }
 
-    fn flush_later(&mut self, key: ConnKey) {
+    pub(super) fn flush_later(&mut self, key: ConnKey) {
         let Some(conn) = self.conn_mut(key).filter(|c| !c.dirty) else { return };
         conn.dirty = true;
         self.dirty.push(key.index);
@@ -151,6 +151,7 @@ impl<N: Notify> Core<N> {
                 // Its home knows already.
                 continue;
             }
+            let variant = Variant { numbered: room.numbered, ..variant };
             let op = Op::Leave { variant, quiet: true, username: None };
             self.ask(key, room.channel.home as usize, Target::Known(room.channel), op, None);
         }
@@ -163,6 +164,7 @@ impl<N: Notify> Core<N> {
         let variant = conn.variant;
         if let Some(inbox) = conn.inbox.take() {
             self.leave_locally(inbox.channel, inbox.place);
+            let variant = Variant { numbered: inbox.numbered, ..variant };
             let op = Op::Detach { variant, rooms };
             self.ask(key, inbox.channel.home as usize, Target::Known(inbox.channel), op, None);
         }

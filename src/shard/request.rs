@@ -13,11 +13,18 @@ use crate::dialect::{self, Reader, Request, Saying};
 use crate::lane::Notify;
 use crate::model::{
     Address, CloseReason, Code, Command, ConnKey, Dialect, JoinManner, Kind, MessageId, Op, Origin,
-    Principal, Refusal, Reply, ReplyTo, Showing, Target, Wording,
+    Principal, Refusal, Reply, ReplyTo, Showing, Since, Target, Wording,
 };
 
 const NOT_A_MEMBER: Refusal = Refusal::new(Code::NotFound, "Not a member of this room");
 const NO_CHANNEL: Refusal = Refusal::new(Code::Forbidden, "Access denied to channel");
+
+/// How somebody wants to join.
+struct Wish<'a> {
+    password: Option<&'a str>,
+    username: Option<&'a str>,
+    since: Option<Since>,
+}
 
 impl<N: Notify> Core<N> {
     pub(super) fn request(
@@ -32,8 +39,9 @@ impl<N: Notify> Core<N> {
             Request::Pong => {}
             Request::Goodbye => self.close(key, CloseReason::Goodbye),
             Request::Authenticate { token } => self.authenticate(key, token, tag),
-            Request::Join { place, password, username, since: _ } => {
-                return self.request_join(key, place, password, username, tag);
+            Request::Join { place, password, username, since } => {
+                let wish = Wish { password, username, since };
+                return self.request_join(key, place, wish, tag);
             }
             Request::Leave { place, username } => return self.request_leave(key, place, username, tag),
             Request::Publish { place, ref speech } => return self.request_publish(key, place, speech, tag),
@@ -105,13 +113,17 @@ impl<N: Notify> Core<N> {
         &mut self,
         key: ConnKey,
         place: Address<'_>,
-        password: Option<&str>,
-        username: Option<&str>,
+        wish: Wish<'_>,
         tag: Option<Arc<str>>,
     ) -> Result<(), Refusal> {
         if let Some(feed) = self.own_feed(key, place) {
+            let wording = place.wording();
             if let Some(conn) = self.conn_mut(key) {
                 conn.deaf.remove(feed);
+                if conn.variant.numbered && conn.inbox.is_some() && wording.kind() == Kind::User {
+                    self.plan(key, [Step::Locate { wording, tag }]);
+                    return Ok(());
+                }
             }
             self.tell(key, &Saying::Joined { place, position: None }, tag.as_deref());
             return Ok(());
@@ -120,9 +132,10 @@ impl<N: Notify> Core<N> {
         let joining = Joining {
             id: id.into(),
             wording: place.wording(),
-            password: password.map(Into::into),
+            password: wish.password.map(Into::into),
             manner: if kind == Kind::Room { JoinManner::Open } else { JoinManner::Quiet },
-            username: username.map(Into::into),
+            username: wish.username.map(Into::into),
+            since: wish.since,
             tell: true,
             else_skip: 0,
             tag,
@@ -300,6 +313,7 @@ impl<N: Notify> Core<N> {
             member: true,
             echo: crate::model::Echo::Member,
             confirm: false,
+            request: None,
         };
         let reply_to = ReplyTo::Nobody { shard: self.index };
         let origin = Origin { reply_to, user: persona, principal: None, tag: None };

@@ -44,6 +44,7 @@ impl<N: Notify> Core<N> {
             echo: echo_of(dialect),
             // `chat.delivered` is of chat (NEX-23).
             confirm: joins,
+            request: speech.request.map(Into::into),
         };
         let unlimited = rules.window.limit == 0;
         match joined {
@@ -88,15 +89,16 @@ impl<N: Notify> Core<N> {
         let dialect = conn.variant.dialect;
         let unlimited = self.shared.rules(dialect).window.limit == 0;
         let (text, detail) = (speech.text.as_ref().into(), detail_of(dialect, speech));
+        let request = speech.request.map(Into::into);
         // In SGE the sender's own devices hear it too (SGE-23).
         let (target, op) = match dialect {
             Dialect::Sge => {
                 let own = conn.who.as_ref().map(|who| who.user.clone()).unwrap_or_default();
                 // A service speaks for others (ruling S10).
                 let from = speech.from.unwrap_or(&own);
-                (self.channel_name(key, Address::Inbox(from)), Op::SendFrom { to: to.into(), text, detail })
+                (self.channel_name(key, Address::Inbox(from)), Op::SendFrom { to: to.into(), text, detail, request })
             }
-            _ => (self.channel_name(key, Address::Chat(to)), Op::SendDirect { text, detail }),
+            _ => (self.channel_name(key, Address::Chat(to)), Op::SendDirect { text, detail, request }),
         };
         let Some(name) = target else { return };
         if unlimited {

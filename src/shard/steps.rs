@@ -11,7 +11,7 @@ use crate::dialect::{About, Saying};
 use crate::lane::Notify;
 use crate::model::{
     Address, ChannelName, Code, Command, ConnKey, Dialect, Follow, JoinManner, Kind, Op, Origin, Principal,
-    Refusal, ReplyTo, Target, Wording,
+    Refusal, ReplyTo, Target, Variant, Wording,
 };
 
 impl<N: Notify> Core<N> {
@@ -73,6 +73,12 @@ impl<N: Notify> Core<N> {
             Step::Grant { else_skip, tag } => self.ask_grant(key, else_skip, tag),
             Step::Send { name, op, tag } => self.send_planned(key, name, *op, tag),
             Step::Gather(what) => self.begin_gathering(key, what),
+            Step::Locate { wording, tag } => {
+                if let Some(conn) = self.conn_mut(key) {
+                    conn.wait = Some(Box::new(Wait::Locate { tag }));
+                }
+                self.ask_inbox(key, Op::Locate { wording });
+            }
             Step::SayNotifications { types } => {
                 self.tell(key, &Saying::NotificationsSubscribed { types: &types }, None);
             }
@@ -177,6 +183,9 @@ impl<N: Notify> Core<N> {
             joined.asked |= joining.tell;
             joined.followed |= !joining.tell && kind == Kind::Presence;
             // A member that joins again is told again, and nobody else is.
+            if joining.tell && (joined.numbered || joining.since.is_some()) && kind != Kind::Presence {
+                return self.rejoin(key, joining);
+            }
             if joining.tell {
                 let saying = Saying::Joined { place: joining.wording.of(&joining.id), position: None };
                 self.tell(key, &saying, joining.tag.as_deref());
@@ -222,6 +231,7 @@ impl<N: Notify> Core<N> {
         let variant = conn.variant;
         let joined = conn.rooms.iter_mut().find(|j| j.kind() == kind && *j.name == *id && !j.leaving)?;
         joined.leaving = true;
+        let variant = Variant { numbered: joined.numbered, ..variant };
         let (channel, name) = (joined.channel, joined.name.clone());
         let op = Op::Leave { variant, quiet: false, username };
         self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
@@ -244,7 +254,9 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conn_mut(key) else { return };
         let Some(name) = name else { return };
         let op = Op::Join {
-            variant: conn.variant,
+            variant: Variant { numbered: conn.variant.numbered || joining.since.is_some(), ..conn.variant },
+            since: joining.since,
+            again: false,
             password: joining.password.clone(),
             manner: joining.manner,
             username: joining.username.clone(),
@@ -252,6 +264,20 @@ impl<N: Notify> Core<N> {
         let tag = joining.tag.clone();
         conn.wait = Some(Box::new(Wait::Join { joining, claimed }));
         self.ask_named(key, name, op, tag);
+    }
+
+    /// Asks the channel that it is in where it is, and for what it missed before it came.
+    fn rejoin(&mut self, key: ConnKey, joining: Joining) {
+        let Some(conn) = self.conn_mut(key) else { return };
+        let variant = Variant { numbered: true, ..conn.variant };
+        let (id, kind) = (&joining.id, joining.wording.kind());
+        let there = conn.rooms.iter().find(|j| j.kind() == kind && j.name == *id && !j.leaving);
+        let Some(channel) = there.map(|joined| joined.channel) else { return };
+        let (since, manner) = (joining.since, joining.manner);
+        let op = Op::Join { variant, password: None, manner, username: None, since, again: true };
+        let tag = joining.tag.clone();
+        conn.wait = Some(Box::new(Wait::Rejoin(joining)));
+        self.ask(key, channel.home as usize, Target::Known(channel), op, tag);
     }
 
     /// Takes a place among the user's rooms first.

@@ -163,6 +163,7 @@ impl Plan {
             queue_total: 0,
             known_users: self.known_users,
             seed: self.place_seed,
+            ..HomeLimits::default()
         }
     }
 

@@ -92,7 +92,7 @@ impl World {
         let bells: Vec<_> = (0..plan.shards).map(|_| Arc::new(Bell::new(Doorbell::default()))).collect();
         let ports = mesh(bells.clone(), plan.command_lane, plan.delivery_lane);
         let parts = ports.into_iter().zip(writers);
-        let cores = parts.map(|(port, writer)| Core::new(port, shared.clone(), writer)).collect();
+        let cores = parts.map(|(port, writer)| Core::new(port, shared.clone(), writer, None)).collect();
         Self {
             seed,
             cores,
@@ -151,12 +151,13 @@ impl World {
         name: Option<String>,
         solo: bool,
     ) -> usize {
-        let variant = Variant { dialect, deflate: self.dice.percent(30) };
+        let variant = Variant { dialect, deflate: self.dice.percent(30), numbered: false };
         let peer = Peer {
             address: Ipv4Addr::LOCALHOST.into(),
             place: None,
             holdings: Vec::new(),
             window: Default::default(),
+            resume: None,
         };
         let key = self.core(shard).open(variant, None, peer, entry);
         let mut client = Client::new(key, dialect, role, name, solo);

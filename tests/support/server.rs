@@ -133,6 +133,7 @@ fn with_defaults(settings: &str) -> String {
         }
     };
     fill("server", "listen = ['127.0.0.1:0']\nshards = 2\npin = false");
+    fill("store", "data_dir = 'none'");
     fill("auth", &format!("jwt_secret = '{SECRET}'"));
     fill("tusk", "message_rate_limit = 0\nmax_connections_per_ip = 0");
     table.to_string()

@@ -274,7 +274,7 @@ fn keeps_order(op: &Op) -> bool {
                 | Op::Forsake
                 | Op::Rename { .. }
                 | Op::Detach { .. }
-                | Op::Settle { .. }
+                | Op::Settle
                 | Op::Keep { .. }
                 | Op::RosterGet
         )

@@ -22,16 +22,13 @@ impl Homes {
         let mut late = Vec::new();
         for (name, kept) in kept {
             match kept {
-                Kept::Fact(Fact::Room { settings, creator }) => self.restored_room(&name).settle(settings, creator),
-                Kept::Fact(fact) => self.restored_user(&name).recall(fact),
+                Kept::Fact(fact) => self.restore_fact(&name, fact),
                 Kept::Waiting(waiting) => match (waiting.transit, &waiting.event) {
                     (true, Event::Direct(_) | Event::Notification(_)) => late.push((name, waiting)),
                     _ => {
                         let max = self.realm(name.realm).queue;
-                        let user = self.restored_user(&name);
-                        let before = user.mailbox.len();
-                        user.restore(waiting, max);
-                        self.held = self.held + self.names.get(&name).map_or(0, |at| self.waiting_at(*at)) - before;
+                        let kept = self.restored_user(&name).restore(waiting, max);
+                        self.held += usize::from(kept);
                     }
                 },
             }
@@ -44,16 +41,14 @@ impl Homes {
         }
     }
 
-    /// Conversations that users are one of, for the homes of those.
-    pub fn restore_member(&mut self, room: &ChannelName, user: std::sync::Arc<str>) {
-        self.restored_room(room).remember_member(user);
-        if let Some(index) = self.names.get(room).copied() {
-            self.look_at(index);
+    /// Of a conversation's member, its home is told as of a fact of the conversation.
+    fn restore_fact(&mut self, name: &ChannelName, fact: Fact) {
+        match (name.kind, fact) {
+            (Kind::Room, Fact::Room { settings, creator }) => self.restored_room(name).settle(settings, creator),
+            (Kind::Room, Fact::Standing(user)) => self.restored_room(name).remember_member(user),
+            (Kind::User, fact) => self.restored_user(name).recall(fact),
+            _ => {}
         }
-    }
-
-    fn waiting_at(&self, index: u32) -> usize {
-        self.user(index).map_or(0, |user| user.mailbox.len())
     }
 
     fn restored_room(&mut self, name: &ChannelName) -> &mut Room {
@@ -122,16 +117,6 @@ impl Homes {
             let fact = Fact::Presence(user.shown.account(&channel.id));
             outlet.write(0, vec![Record::Know { channel, fact }]);
             self.look_at(index);
-        }
-    }
-
-    /// Whose home a conversation's member list is, and who is to be entered there.
-    pub fn standing(user: &ChannelName, kept: &Kept) -> Option<ChannelName> {
-        match kept {
-            Kept::Fact(Fact::Standing(room)) => {
-                Some(ChannelName { kind: Kind::Room, id: room.clone(), ..user.clone() })
-            }
-            _ => None,
         }
     }
 }

@@ -65,7 +65,7 @@ impl Homes {
         if let Some(at) = self.names.get(&watchers)
             && let Some(body) = &self.slots[*at as usize].channel
         {
-            outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event);
+            outlet.publish(self.id(*at), body.interest(), &Except::Nobody, &event, None);
         }
         match to {
             Tell::Everybody => outlet.announce(name.realm, Some(&name.tenant), Some(&name.id), &event),
@@ -94,7 +94,7 @@ impl Homes {
         if let Some(user) = self.names.get(name).filter(|_| own)
             && let Some(body) = &self.slots[*user as usize].channel
         {
-            outlet.publish(self.id(*user), body.interest(), &Except::Nobody, event);
+            outlet.publish(self.id(*user), body.interest(), &Except::Nobody, event, None);
         }
     }
 }

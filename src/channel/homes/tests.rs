@@ -8,9 +8,11 @@ mod users;
 
 use super::*;
 use crate::channel::Interest;
-use crate::model::{Cause, ConnKey, Detail, Echo, Except, JoinManner, Showing, Status, Variant};
+use crate::model::{
+    Cause, Code, ConnKey, Detail, Echo, Except, JoinManner, Query, Record, Showing, Status, Variant,
+};
 
-const VARIANT: Variant = Variant { dialect: Dialect::Tusk, deflate: false };
+const VARIANT: Variant = Variant { dialect: Dialect::Tusk, deflate: false, numbered: false };
 const NOW: Now = Now { mono_ms: 5_000, unix_ms: 1_700_000_000_000 };
 const REALM: RealmId = RealmId(0);
 
@@ -29,6 +31,10 @@ struct Heard {
     replies: Vec<(ReplyTo, Reply)>,
     tags: Vec<Option<Arc<str>>>,
     events: Vec<Told>,
+    /// Of each event.
+    numbers: Vec<Option<u64>>,
+    written: Vec<(Ticket, Vec<Record>)>,
+    asked: Vec<(Ticket, Query)>,
     /// Announcements: of which user, if it is one's, and what.
     realm: Vec<(Option<Arc<str>>, Event)>,
     errands: Vec<(u16, Command)>,
@@ -40,7 +46,15 @@ impl Outlet for Heard {
         self.replies.push((to, reply));
         self.tags.push(tag);
     }
-    fn publish(&mut self, _: ChannelId, interest: &Interest, except: &Except, event: &Event) {
+    fn publish(
+        &mut self,
+        _: ChannelId,
+        interest: &Interest,
+        except: &Except,
+        event: &Event,
+        seq: Option<u64>,
+    ) {
+        self.numbers.push(seq);
         self.events.push(Told { of: interest.total(), except: except.clone(), event: event.clone() });
     }
     fn announce(
@@ -59,6 +73,12 @@ impl Outlet for Heard {
     }
     fn follow(&mut self, _: ChannelId, interest: &Interest, user: &Arc<str>, on: bool) {
         self.follows.push((interest.total(), user.clone(), on));
+    }
+    fn write(&mut self, ticket: Ticket, records: Vec<Record>) {
+        self.written.push((ticket, records));
+    }
+    fn read(&mut self, ticket: Ticket, query: Query) {
+        self.asked.push((ticket, query));
     }
 }
 
@@ -87,7 +107,7 @@ fn limits() -> HomeLimits {
         contacts: 2,
         ..RealmLimits::default()
     };
-    HomeLimits { realms: vec![realm], queue_total: 3, known_users: 1, seed: 7 }
+    HomeLimits { realms: vec![realm], queue_total: 3, known_users: 1, seed: 7, ..HomeLimits::default() }
 }
 
 /// Without limits but those that a test sets.
@@ -131,7 +151,7 @@ fn named(kind: Kind, id: &str) -> Target {
 /// One command, without the end of the turn.
 fn apply(homes: &mut Homes, now_ms: u64, target: Target, origin: Origin, op: Op) -> Heard {
     let mut heard = Heard::default();
-    let now = Now { mono_ms: now_ms, ..NOW };
+    let now = Now { mono_ms: now_ms, unix_ms: NOW.unix_ms - NOW.mono_ms + now_ms };
     homes.apply(Command { target, origin, op }, now, &mut heard);
     heard
 }
@@ -167,7 +187,7 @@ fn refused(heard: &Heard) -> Code {
 }
 
 fn joining(variant: Variant, manner: JoinManner, password: Option<&str>) -> Op {
-    Op::Join { variant, password: password.map(Into::into), manner, username: None }
+    Op::Join { variant, password: password.map(Into::into), manner, username: None, since: None, again: false }
 }
 
 fn leaving(quiet: bool) -> Op {
@@ -175,7 +195,7 @@ fn leaving(quiet: bool) -> Op {
 }
 
 fn saying(text: &str, member: bool) -> Op {
-    Op::Publish { from: None, text: text.into(), detail: None, member, echo: Echo::Member, confirm: false }
+    Op::Publish { from: None, text: text.into(), detail: None, member, echo: Echo::Member, confirm: false, request: None }
 }
 
 /// A guest joins.
@@ -189,7 +209,7 @@ fn enter(homes: &mut Homes, room: &str, user: &str, n: u32, manner: JoinManner) 
 }
 
 fn attach_as(homes: &mut Homes, dialect: Dialect, user: &str, n: u32) -> Heard {
-    let op = Op::Attach { variant: Variant { dialect, deflate: false }, rooms: vec![] };
+    let op = Op::Attach { variant: Variant { dialect, deflate: false, numbered: false }, rooms: vec![], since: None };
     act(homes, named(Kind::User, user), me(user, n), op)
 }
 
@@ -198,8 +218,13 @@ fn attach(homes: &mut Homes, user: &str, n: u32) -> Heard {
 }
 
 fn detach_as(homes: &mut Homes, dialect: Dialect, user: &str, n: u32) -> Heard {
-    let op = Op::Detach { variant: Variant { dialect, deflate: false }, rooms: vec![] };
+    let op = Op::Detach { variant: Variant { dialect, deflate: false, numbered: false }, rooms: vec![] };
     act(homes, named(Kind::User, user), me(user, n), op)
+}
+
+/// All that was handed to a device has been written.
+fn written_to(homes: &mut Homes, user: &str, n: u32) -> Heard {
+    act(homes, named(Kind::User, user), me(user, n), Op::Settle)
 }
 
 fn detach(homes: &mut Homes, user: &str, n: u32) -> Heard {
@@ -212,7 +237,7 @@ fn showing(status: Status) -> Op {
 
 /// One message to a user from somebody else.
 fn direct(homes: &mut Homes, to: &str, text: &str) -> Heard {
-    let op = Op::SendDirect { text: text.into(), detail: None };
+    let op = Op::SendDirect { text: text.into(), detail: None, request: None };
     act(homes, named(Kind::User, to), me("sender", 7), op)
 }
 

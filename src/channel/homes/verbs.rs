@@ -28,9 +28,9 @@ pub struct Means<'a> {
 
 pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
     match op {
-        Op::Join { variant, password, manner, username, since } => {
+        Op::Join { variant, password, manner, username, since, again } => {
             let begun = begin(&room.log, ask, variant, since, means.page);
-            let joining = Joining { variant, password: password.as_deref(), manner, username, begun };
+            let joining = Joining { variant, password: password.as_deref(), manner, username, begun, again };
             room.join(ask, joining, outlet);
         }
         Op::Leave { variant, quiet, username } => room.leave(ask, variant, quiet, username, outlet),
@@ -88,10 +88,10 @@ pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, o
 
 pub fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
     match op {
-        Op::Join { variant, since, .. } => {
+        Op::Join { variant, since, again, .. } => {
             let numbered = topic.name().kind == Kind::Topic;
             let begun = if numbered { begin(&topic.log, ask, variant, since, means.page) } else { None };
-            topic.join(ask, variant, begun, outlet);
+            topic.join(ask, variant, begun, again, outlet);
         }
         Op::Leave { variant, quiet, .. } => topic.leave(ask, variant, quiet, outlet),
         Op::Publish { from, text, detail, member, echo, confirm, request } => {
@@ -122,7 +122,7 @@ pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             let resumes = since.is_some() && begun.as_ref().is_some_and(|begun| !begun.gap);
             user.attach(ask, Arrival { variant, rooms, begun, resumes }, outlet);
         }
-        Op::Settle { .. } => user.settle(ask, outlet),
+        Op::Settle => user.settle(ask, outlet),
         Op::Locate { wording } => {
             let head = user.log.head().or(means.page.map(|page| page.head));
             let head = head.or((!ask.homes.durable).then_some(0)).filter(|head| *head != u64::MAX);

@@ -6,7 +6,7 @@ use crate::model::{Follow, Typing};
 fn speaking(confirm: bool, mentions: &[&str]) -> Op {
     let mentions: Vec<Arc<str>> = mentions.iter().map(|m| Arc::from(*m)).collect();
     let detail = (!mentions.is_empty()).then(|| Box::new(Detail { mentions, ..Detail::default() }));
-    Op::Publish { from: None, text: "hi".into(), detail, member: true, echo: Echo::Member, confirm }
+    Op::Publish { from: None, text: "hi".into(), detail, member: true, echo: Echo::Member, confirm, request: None }
 }
 
 fn say(homes: &mut Homes, user: &str, n: u32, op: Op) -> Heard {
@@ -24,7 +24,7 @@ fn stand(homes: &mut Homes, user: &str, n: u32) {
 /// Its connection ends.
 fn go(homes: &mut Homes, user: &str, n: u32) {
     act(homes, named(Kind::Room, "c"), me(user, n), leaving(true));
-    let variant = Variant { dialect: Dialect::Nexus, deflate: false };
+    let variant = Variant { dialect: Dialect::Nexus, deflate: false, numbered: false };
     let op = Op::Detach { variant, rooms: vec!["c".into()] };
     act(homes, named(Kind::User, user), me(user, n), op);
 }
@@ -63,7 +63,10 @@ fn one_who_is_away_gets_the_message_when_it_comes_and_only_then_it_is_confirmed(
     let back = attach_as(&mut homes, Dialect::Nexus, "bob", 2);
     assert_eq!(texts(&back), ["hi"]);
     let delivered = Reply::Delivered { id, room: Some("c".into()), at_ms: NOW.unix_ms };
-    assert_eq!(back.replies[1..], [(ReplyTo::Connection(key(0)), delivered)]);
+    assert_eq!(back.replies[1..], [(ReplyTo::Connection(key(2)), Reply::Drained)]);
+    assert_eq!(homes.held(), 1, "it is on its way");
+    let arrived = written_to(&mut homes, "bob", 2);
+    assert_eq!(arrived.replies, [(ReplyTo::Connection(key(0)), delivered)]);
     let Reply::Attached { follow, .. } = &back.replies[0].1 else { panic!("{back:?}") };
     assert_eq!(*follow, [Follow::Room("c".into())]);
     assert_eq!(homes.held(), 0);
@@ -149,7 +152,7 @@ fn mail_that_nobody_came_for_makes_room_when_its_time_is_over() {
     let mail = |to: &str| Command {
         target: named(Kind::User, to),
         origin: me("ann", 0),
-        op: Op::SendDirect { text: "x".into(), detail: None },
+        op: Op::SendDirect { text: "x".into(), detail: None, request: None },
     };
     let mut send = |to: &str, mono_ms: u64| {
         let mut heard = Heard::default();
@@ -170,7 +173,7 @@ fn those_mentioned_are_told_where_and_not_what_if_they_are_not_in_it() {
     go(&mut homes, "bob", 1);
     let heard = say(&mut homes, "ann", 0, speaking(false, &["ann", "bob", "cid"]));
     let about = Some(("c".into(), message_id(&heard)));
-    let [(_, keep), (0, Command { target, origin, op: Op::Notify { notification } })] = &heard.errands[..]
+    let [(_, keep), (0, Command { target, origin, op: Op::Notify { notification, transit: true } })] = &heard.errands[..]
     else {
         panic!("{heard:?}")
     };

@@ -138,7 +138,7 @@ fn a_user_leaves_a_conversation_with_the_last_of_its_devices() {
 #[test]
 fn figures_by_dialect_rise_and_fall_with_their_connections() {
     let mut homes = remembering(1);
-    let variant = |dialect, deflate| Variant { dialect, deflate };
+    let variant = |dialect, deflate| Variant { dialect, deflate, numbered: false };
     let join = |v| joining(v, JoinManner::Quiet, None);
     let leave = |variant| Op::Leave { variant, quiet: true, username: None };
     let mix = [variant(Dialect::Tusk, false), variant(Dialect::Tusk, true), variant(Dialect::Gator, false)];
@@ -186,7 +186,7 @@ fn step(
 ) {
     let (user, index) = (["a", "b", "c"][n % 3], n as u32);
     let dialect = [Dialect::Tusk, Dialect::Nexus, Dialect::Sge, Dialect::Gator][n % 4];
-    let variant = Variant { dialect, deflate: false };
+    let variant = Variant { dialect, deflate: false, numbered: false };
     let room_of = || named(Kind::Room, room);
     let Some(rooms) = &mut conns[n] else {
         attach_as(homes, dialect, user, index);
@@ -226,7 +226,7 @@ fn end(homes: &mut Homes, conns: &mut [Option<Vec<&'static str>>], n: usize) {
     let Some(rooms) = conns[n].take() else { return };
     let (user, index) = (["a", "b", "c"][n % 3], n as u32);
     let dialect = [Dialect::Tusk, Dialect::Nexus, Dialect::Sge, Dialect::Gator][n % 4];
-    let variant = Variant { dialect, deflate: false };
+    let variant = Variant { dialect, deflate: false, numbered: false };
     for room in &rooms {
         let leave = Op::Leave { variant, quiet: true, username: None };
         act(homes, named(Kind::Room, room), me(user, index), leave);

@@ -26,7 +26,7 @@ fn device(op: fn(Variant) -> Op) -> Op {
 }
 
 fn coming(variant: Variant) -> Op {
-    Op::Attach { variant, rooms: vec![] }
+    Op::Attach { variant, rooms: vec![], since: None }
 }
 
 fn going(variant: Variant) -> Op {

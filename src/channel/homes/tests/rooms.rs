@@ -126,7 +126,7 @@ fn the_sender_hears_itself_as_its_dialect_wants_it() {
         detail: None,
         member,
         echo,
-        confirm: false,
+        confirm: false, request: None,
     };
     for (echo, member, except, answers) in [
         (Echo::Member, true, Except::Nobody, 0),
@@ -139,7 +139,7 @@ fn the_sender_hears_itself_as_its_dialect_wants_it() {
         let heard = act(&mut homes, named(Kind::Room, "r"), me("u", 4), say(echo, member));
         assert_eq!(heard.events[0].except, except, "{echo:?} {member}");
         let own = |(to, reply): &(ReplyTo, Reply)| {
-            let Reply::Heard { event } = reply else { panic!("{reply:?}") };
+            let Reply::Heard { event, .. } = reply else { panic!("{reply:?}") };
             *to == ReplyTo::Connection(key(4)) && **event == heard.events[0].event
         };
         assert!(heard.replies.iter().all(own));
@@ -160,7 +160,7 @@ fn topics_hear_what_is_said_and_nobodys_coming() {
         detail: None,
         member: true,
         echo: Echo::Never,
-        confirm: false,
+        confirm: false, request: None,
     };
     let said = act(&mut homes, topic(), me("a", 0), op);
     assert_eq!((texts(&said), &said.events[0].except), (vec!["x"], &Except::Connection(key(0))));

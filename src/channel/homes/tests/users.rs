@@ -12,8 +12,10 @@ fn the_newest_messages_wait_for_the_first_device_and_their_sender_hears_of_it() 
     assert_eq!(homes.held(), 2);
     let came = attach(&mut homes, "u", 0);
     assert_eq!(texts(&came), ["b", "c"]);
-    assert_eq!(came.replies.iter().filter(|(_, r)| matches!(r, Reply::Delivered { .. })).count(), 2);
-    assert_eq!(texts(&attach(&mut homes, "u", 1)), [""; 0]);
+    assert_eq!(texts(&attach(&mut homes, "u", 1)), [""; 0], "a second device gets nothing twice");
+    assert_eq!(homes.held(), 2);
+    let written = written_to(&mut homes, "u", 0);
+    assert_eq!(written.replies.iter().filter(|(_, r)| matches!(r, Reply::Delivered { .. })).count(), 2);
     assert_eq!(homes.held(), 0);
 }
 
@@ -52,7 +54,7 @@ fn the_senders_devices_hear_a_message_before_it_is_sent_on() {
     let mut homes = homes(|_| ());
     attach(&mut homes, "ann", 0);
     let send = |to: &str| {
-        let op = Op::SendFrom { to: to.into(), text: "x".into(), detail: None };
+        let op = Op::SendFrom { to: to.into(), text: "x".into(), detail: None, request: None };
         Command { target: named(Kind::User, "ann"), origin: me("ann", 0), op }
     };
     let mut heard = Heard::default();
@@ -111,7 +113,7 @@ fn conversations_count_as_places_also_while_no_device_is_in_them() {
 fn a_device_that_is_in_too_many_rooms_already_is_told_which() {
     let mut homes = Homes::new(0, limits());
     let rooms = ["a", "b", "c"].map(Arc::from).to_vec();
-    let heard = act(&mut homes, named(Kind::User, "u"), me("u", 0), Op::Attach { variant: VARIANT, rooms });
+    let heard = act(&mut homes, named(Kind::User, "u"), me("u", 0), Op::Attach { variant: VARIANT, rooms, since: None });
     let Reply::Attached { over, .. } = &heard.replies[0].1 else { panic!("{heard:?}") };
     assert_eq!(over[..], [Arc::from("c")]);
 }
@@ -154,7 +156,7 @@ fn notification(n: u128, priority: Priority) -> Arc<Notification> {
 }
 
 fn notify(homes: &mut Homes, now_ms: u64, n: u128, priority: Priority) -> bool {
-    let op = Op::Notify { notification: notification(n, priority) };
+    let op = Op::Notify { notification: notification(n, priority), transit: false };
     match act_at(homes, now_ms, named(Kind::User, "u"), me("server", 8), op).answer() {
         Reply::Notified { delivered } => *delivered,
         other => panic!("{other:?}"),
@@ -176,10 +178,11 @@ fn notifications_wait_the_most_urgent_first_and_no_longer_than_they_may() {
         assert!(!notify(&mut homes, 1000 + n as u64, n, priority));
     }
     assert_eq!(homes.held(), 4);
-    let variant = Variant { dialect: Dialect::Nexus, deflate: false };
-    let op = Op::Attach { variant, rooms: vec![] };
+    let variant = Variant { dialect: Dialect::Nexus, deflate: false, numbered: false };
+    let op = Op::Attach { variant, rooms: vec![], since: None };
     let came = act_at(&mut homes, 2001, named(Kind::User, "u"), me("u", 0), op);
     assert_eq!(notified(&came), ["2", "3"], "those of a whole second ago are gone");
+    written_to(&mut homes, "u", 0);
     assert_eq!(homes.held(), 0);
     assert!(notify(&mut homes, 2002, 5, Priority::Low));
 }
