@@ -10,7 +10,7 @@ use lanecast::model::{Address, Code};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-use parsers::differs_by_design;
+use parsers::{check_words, differs_by_design};
 
 /// How long a channel's name may be at most, with the longest prefix.
 const MAX_CHANNEL_BYTES: usize = "notifications:".len() + MAX_NAME_BYTES;
@@ -64,6 +64,9 @@ fn check_place(place: &Address<'_>, read: Option<Value>) {
 
 fn check(request: &Request<'_>, value: Option<&Value>) {
     let data = |field: &str| value.map(|value| value["data"][field].clone());
+    if let Some(value) = value {
+        check_words(request, &value["data"]["id"], &value["data"]["since"]);
+    }
     match request {
         Request::Publish { place, speech } => {
             check_place(place, data("channel"));

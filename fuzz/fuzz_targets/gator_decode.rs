@@ -10,7 +10,7 @@ use lanecast::model::{Address, Code};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-use parsers::differs_by_design;
+use parsers::{check_words, differs_by_design};
 
 fn is_name(text: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&text.len())
@@ -18,6 +18,9 @@ fn is_name(text: &str) -> bool {
 
 /// What was accepted is within the limits, and is what the other parser reads.
 fn check(request: &Request<'_>, max: usize, value: Option<&Value>) {
+    if let Some(value) = value {
+        check_words(request, &value["message_id"], &value["since"]);
+    }
     let place = match request {
         Request::Publish { place, speech } => {
             let text = &*speech.text;

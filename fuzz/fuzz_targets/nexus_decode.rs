@@ -12,7 +12,7 @@ use lanecast::model::{Address, Detail, Dialect, Event, Kind, Manner, Message, Me
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-use parsers::differs_by_design;
+use parsers::{check_words, differs_by_design};
 
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len())
@@ -95,7 +95,9 @@ fn check_relay(speech: &Speech<'_>, place: &str, sent: &Value) {
 fn compare(request: &Result<Request<'_>, Refusal>, text: &str) {
     let value: Option<Value> = serde_json::from_str(text).ok().filter(Value::is_object);
     assert_eq!(value.is_none(), *request == Err(MALFORMED), "{text:?}: {request:?}");
-    if let (Some(value), Ok(Request::Publish { place, speech })) = (value, request) {
+    let (Some(value), Ok(request)) = (value, request) else { return };
+    check_words(request, &value["message_id"], &value["since"]);
+    if let Request::Publish { place, speech } = request {
         let (_, place) = place.channel().expect("a room or a conversation");
         check_relay(speech, place, &value);
     }

@@ -12,7 +12,7 @@ use lanecast::model::{Address, Detail, Dialect, Event, Kind, Message, MessageId,
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-use parsers::differs_by_design;
+use parsers::{check_words, differs_by_design};
 
 const AT_MS: u64 = 1_732_147_200_123;
 
@@ -96,6 +96,9 @@ fn compare(heard: &Heard<'_>, text: &str) {
         assert_eq!(serde_json::from_str::<Value>(tag).ok().as_ref(), Some(&value["id"]));
     }
     let fields = if value["payload"].is_object() { &value["payload"] } else { &value };
+    if let Ok(request) = &heard.request {
+        check_words(request, &fields["message"]["id"], &fields["since"]);
+    }
     if let Ok(Request::Publish { speech, .. } | Request::Direct { speech, .. }) = &heard.request {
         check_relay(speech, &fields["message"]);
     }

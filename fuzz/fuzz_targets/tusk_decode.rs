@@ -11,7 +11,7 @@ use lanecast::model::{Address, Code};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-use parsers::differs_by_design;
+use parsers::{check_words, differs_by_design};
 
 /// The slow way to count.
 fn html_len(text: &str) -> usize {
@@ -69,6 +69,9 @@ fuzz_target!(|data: &[u8]| {
     let unlimited =
         tusk::decode(&mut bytes, &mut scratch, &Limits { max_frame: 0, max_auth_frame: 0, max_text: 0 });
     let value: Option<Value> = serde_json::from_str(text).ok();
+    if let (Some(value), Ok(request), false) = (&value, &first, differs_by_design(text)) {
+        check_words(request, &value["id"], &value["since"]);
+    }
     let typed = value
         .as_ref()
         .and_then(Value::as_object)

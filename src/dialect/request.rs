@@ -254,6 +254,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_join_shows_since_when_and_what_is_no_position_is_kept_as_none() {
+        for (text, shown) in [
+            ("00000000000000ab:7", "Some(At(Position { epoch: Epoch(171), seq: 7 }))"),
+            ("hunter2", "Some(Unreadable)"),
+        ] {
+            let since = Some(Since::parse(text));
+            let join = Request::Join { place: Address::Room("r"), password: None, username: None, since };
+            let join = format!("{join:?}");
+            assert!(join.contains(shown) && !join.contains("hunter2"), "{join}");
+        }
+    }
+
+    #[test]
     fn debug_output_shows_no_secret() {
         let settings = RoomSettings { password: Some("hunter2".into()), ..RoomSettings::default() };
         for request in [

@@ -347,6 +347,41 @@ proptest! {
     }
 
     #[test]
+    fn a_message_has_the_name_that_its_sender_gave_it(name in "(?s).{0,70}", text in short(), extra in some_json()) {
+        // What is blank is refused whatever it is called.
+        for (dialect, sent) in spoken(&format!("x{text}"), &extra) {
+            let (within, member) = match dialect {
+                Dialect::Sge => ("/message", "id"),
+                Dialect::Aegisx => ("/data", "id"),
+                Dialect::Tusk => ("", "id"),
+                _ => ("", "message_id"),
+            };
+            let mut named = sent.clone();
+            named.pointer_mut(within).expect("an object")[member] = name.as_str().into();
+            let (mut bytes, mut original) = (named.to_string().into_bytes(), Vec::new());
+            let heard = decode(dialect, &mut bytes, &mut original, &mut JsonScratch::new(), &Limits::default());
+            match heard.request {
+                Ok(Request::Publish { speech, .. } | Request::Direct { speech, .. }) => {
+                    prop_assert!(name.len() <= MAX_REQUEST_BYTES);
+                    prop_assert_eq!(speech.request.unwrap_or_default(), &name);
+                }
+                other => {
+                    prop_assert!(name.len() > MAX_REQUEST_BYTES, "{:?}", other);
+                    prop_assert_eq!(other.map_err(|refusal| refusal.code), Err(Code::TooLarge));
+                }
+            }
+            // Others receive the same, but for SGE, where the whole object is relayed.
+            let (was, is) = (detail_of(dialect, &sent), detail_of(dialect, &named));
+            if dialect == Dialect::Sge {
+                let relayed = is.and_then(|(_, detail)| detail.verbatim).map(|verbatim| verbatim.json);
+                prop_assert!(relayed.is_none_or(|json| json.contains(&json!(name).to_string())), "{}", named);
+            } else if name.len() <= MAX_REQUEST_BYTES {
+                prop_assert_eq!(is, was);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_said_in_one_dialect_is_heard_in_the_others(text in short(), extra in some_json()) {
         for (dialect, sent) in spoken(&text, &extra) {
             let Some((said, detail)) = detail_of(dialect, &sent) else { continue };

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::dialect::MAX_ITEMS;
-use crate::dialect::json_strategy::any_json;
+use crate::dialect::json_strategy::{any_json, long_request, no_strings, requests, sinces};
 use crate::model::Code;
 
 fn heard<R>(text: &str, see: impl FnOnce(Result<Request, Refusal>) -> R) -> R {
@@ -48,7 +48,7 @@ fn raw_speech<'a>(text: &'a str, verbatim: &str) -> Speech<'a> {
 }
 
 /// One legal message of each kind, the document's own where it has one.
-const EACH_KIND: [&str; 11] = [
+const EACH_KIND: [&str; 13] = [
     r#"{"type":"ping"}"#,
     r#"{"type":"join_channel","data":{"channel":"tenant:t1:general"}}"#,
     r#"{"type":"leave_channel","data":{"channel":"tenant:t1:general"}}"#,
@@ -60,6 +60,8 @@ const EACH_KIND: [&str; 11] = [
     r#"{"type":"notify_user","data":{"tenantId":"t1","userId":"a","notification":{"type":"status_updated","data":{"status":"ok"}}}}"#,
     r#"{"type":"disconnect","data":{"connectionId":"67e55044-10b1-426f-9247-bb680e5fe0c8"}}"#,
     r#"{"type":"dance","data":{}}"#,
+    r#"{"type":"join_channel","data":{"channel":"public:p","since":"00000000000000ab:7"}}"#,
+    r#"{"type":"send_message","data":{"channel":"public:p","message":[1],"id":"m-1"}}"#,
 ];
 
 #[test]
@@ -210,6 +212,47 @@ fn what_absence_means() {
     means(text, Request::SubscribeNotifications { types: vec!["status_updated", "billing"] });
     let text = r#"{"type":"subscribe_notifications","data":{"types":[]}}"#;
     means(text, Request::SubscribeNotifications { types: vec![] });
+}
+
+#[test]
+fn a_message_has_a_name_of_its_senders() {
+    let place = Address::Public("c");
+    let text = |message: &Value, id: &Value| {
+        let data = json!({"channel": "public:c", "message": message, "id": id});
+        json!({"type": "send_message", "id": 5, "data": data}).to_string()
+    };
+    let object = json!({"id": 7});
+    for (given, request) in requests() {
+        let request = request.as_deref();
+        let speech = Speech { request, ..Speech::plain("x") };
+        means(&text(&json!("x"), &given), Request::Publish { place, speech });
+        let speech = Speech { request, ..raw_speech(r#"{"id":7}"#, r#"{"id":7}"#) };
+        means(&text(&object, &given), Request::Publish { place, speech });
+    }
+    for message in [json!("x"), object] {
+        let said = "Field \"id\" has 129 bytes, at most 128 are allowed";
+        says(&text(&message, &long_request().into()), Code::TooLarge, said);
+        for wrong in no_strings() {
+            says(&text(&message, &wrong), Code::InvalidField, "Field \"id\" must be a string");
+        }
+    }
+}
+
+#[test]
+fn a_join_says_since_when() {
+    let place = Address::Public("c");
+    let message = |kind: &str, since: Value| {
+        json!({"type": kind, "since": 5, "data": {"channel": "public:c", "since": since}}).to_string()
+    };
+    for (given, since) in sinces() {
+        let join = Request::Join { place, password: None, username: None, since };
+        means(&message("join_channel", given), join);
+    }
+    for wrong in no_strings() {
+        let said = "Field \"since\" must be a string";
+        says(&message("join_channel", wrong.clone()), Code::InvalidField, said);
+        means(&message("leave_channel", wrong), Request::Leave { place, username: None });
+    }
 }
 
 #[test]

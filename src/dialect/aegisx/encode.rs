@@ -62,8 +62,8 @@ fn public(id: &str) -> String {
 /// Begins `channel_message` (AEG-48).
 fn channel_message<'o>(m: &Message, channel: &str, out: &'o mut BytesMut) -> Object<'o> {
     let verbatim = m.verbatim(Dialect::Aegisx);
-    // One growth at most unless much is escaped: 256 bytes are the rest of the frame.
-    out.reserve(channel.len() + verbatim.unwrap_or(&m.text).len() + m.from.len() + 256);
+    // One growth at most unless much is escaped: 224 bytes are the rest of the frame.
+    out.reserve(channel.len() + verbatim.unwrap_or(&m.text).len() + m.from.len() + 224);
     let data = frame("channel_message", out).name(key!(first "channel"), channel);
     let data = match verbatim {
         Some(json) => data.raw(key!("message"), json),

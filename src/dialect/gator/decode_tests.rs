@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::dialect::json_strategy::{long_request, no_strings, requests, sinces};
 use crate::dialect::{MAX_ITEMS, MAX_NAME_BYTES};
 
 /// The document's, in code points.
@@ -40,7 +41,7 @@ fn typed(id: &str, on: bool) -> Request<'_> {
 }
 
 /// One legal message of each kind, as the document writes it.
-const EACH_KIND: [&str; 7] = [
+const EACH_KIND: [&str; 9] = [
     "{\n  \"type\": \"join_conversation\",\n  \"conversation_id\": \"conversation-uuid\"\n}",
     "{\n  \"type\": \"leave_conversation\",\n  \"conversation_id\": \"conversation-uuid\"\n}",
     r#"{
@@ -53,6 +54,8 @@ const EACH_KIND: [&str; 7] = [
     "{\n  \"type\": \"typing_stop\",\n  \"conversation_id\": \"conversation-uuid\"\n}",
     "{\n  \"type\": \"get_online_status\",\n  \"user_ids\": [\"user1-uuid\", \"user2-uuid\"]\n}",
     r#"{"type": "custom_action", "data": [1, {"x": null}]}"#,
+    r#"{"type":"join_conversation","conversation_id":"c","since":"00000000000000ab:7"}"#,
+    r#"{"type":"send_message","conversation_id":"c","content":"x","message_id":"m-1"}"#,
 ];
 
 #[test]
@@ -96,6 +99,40 @@ fn what_absence_means() {
         text,
         Request::Join { place: Address::Conversation("c"), password: None, username: None, since: None },
     );
+}
+
+#[test]
+fn a_message_has_a_name_of_its_senders() {
+    let place = Address::Conversation("c");
+    let message = |id: serde_json::Value| {
+        json!({"type": "send_message", "conversation_id": "c", "content": "x", "message_id": id}).to_string()
+    };
+    for (given, request) in requests() {
+        let speech = Speech { request: request.as_deref(), ..Speech::plain("x") };
+        means(&message(given), Request::Publish { place, speech });
+    }
+    let said = "Field \"message_id\" has 129 bytes, at most 128 are allowed";
+    says(&message(long_request().into()), Code::TooLarge, said);
+    for wrong in no_strings() {
+        says(&message(wrong), Code::InvalidField, "Field \"message_id\" must be a string");
+    }
+}
+
+#[test]
+fn a_join_says_since_when() {
+    let place = Address::Conversation("c");
+    let message = |kind: &str, since: serde_json::Value| {
+        json!({"type": kind, "conversation_id": "c", "since": since}).to_string()
+    };
+    for (given, since) in sinces() {
+        let join = Request::Join { place, password: None, username: None, since };
+        means(&message("join_conversation", given), join);
+    }
+    for wrong in no_strings() {
+        let said = "Field \"since\" must be a string";
+        says(&message("join_conversation", wrong.clone()), Code::InvalidField, said);
+        means(&message("leave_conversation", wrong), Request::Leave { place, username: None });
+    }
 }
 
 #[test]

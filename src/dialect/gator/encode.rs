@@ -65,8 +65,8 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
 
 /// Appends `new_message` (GAT-13). A message is told when it is said: both timestamps are the same.
 fn new_message(m: &Message, seq: Option<u64>, out: &mut BytesMut) {
-    // One growth at most unless much is escaped: 288 bytes are the rest of the frame.
-    out.reserve(m.place.len() + m.from.len() + m.text.len() + 288);
+    // One growth at most unless much is escaped: 256 bytes are the rest of the frame.
+    out.reserve(m.place.len() + m.from.len() + m.text.len() + 256);
     let frame = Object::typed("new_message", out).name(key!("conversation_id"), &m.place);
     let frame = frame.open(key!("message")).word(key!(first "id"), m.id).name(key!("sender_id"), &m.from);
     let frame = frame.name(key!("content"), &m.text).iso_seconds(key!("timestamp"), m.at_ms);

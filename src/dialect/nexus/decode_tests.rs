@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::MAX_NAME_BYTES;
-use crate::dialect::json_strategy::any_json;
+use crate::dialect::json_strategy::{any_json, long_request, no_strings, requests, sinces};
 
 const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
@@ -57,6 +57,9 @@ fn each_kind() -> Vec<Value> {
         json!({"event_type": "notification.read", "notification_id": ID}),
         json!({"event_type": "notification.clear", "notification_id": ID}),
         json!({"event_type": "custom.action", "data": [1, {"x": null}]}),
+        json!({"event_type": "room.join", "room_id": "r", "since": "00000000000000ab:7"}),
+        json!({"event_type": "chat.message", "conversation_id": "c", "content": "x", "message_id": "m-1"}),
+        json!({"event_type": "room.broadcast", "room_id": "r", "message": "m", "message_id": "m-1"}),
     ]
 }
 
@@ -132,6 +135,39 @@ fn a_broadcast_says_the_same_in_both_fields() {
         r#"{"event_type":"room.broadcast","room_id":"r","message":"","content":""}"#,
     ] {
         assert_eq!(refusal(text).text, "Field \"message\" must be a non-empty string");
+    }
+}
+
+#[test]
+fn a_message_has_a_name_of_its_senders() {
+    for (given, request) in requests() {
+        let request = request.as_deref();
+        let message = json!({"event_type": "chat.message", "conversation_id": "c", "content": "x", "message_id": given});
+        let said = Speech { request, ..Speech::plain("x") };
+        means(message, Request::Publish { place: Address::Conversation("c"), speech: said });
+        let message =
+            json!({"event_type": "room.broadcast", "room_id": "r", "message": "m", "message_id": given});
+        let said = speech("m", r#""message":"m","content":"m""#);
+        let said = Speech { manner: Manner::Broadcast, request, ..said };
+        means(message, Request::Publish { place: Address::Room("r"), speech: said });
+    }
+    for kind in [17, 18] {
+        let mut message = each_kind()[kind].clone();
+        message["message_id"] = long_request().into();
+        let said = "Field \"message_id\" has 129 bytes, at most 128 are allowed";
+        assert_eq!(refusal(&message.to_string()), Refusal::new(Code::TooLarge, said));
+    }
+}
+
+#[test]
+fn a_join_says_since_when() {
+    for (given, since) in sinces() {
+        let join = json!({"event_type": "room.join", "room_id": "r", "since": given});
+        means(join, Request::Join { place: Address::Room("r"), password: None, username: None, since });
+    }
+    for wrong in no_strings() {
+        let leave = json!({"event_type": "room.leave", "room_id": "r", "since": wrong});
+        means(leave, Request::Leave { place: Address::Room("r"), username: None });
     }
 }
 
@@ -259,6 +295,9 @@ const FIELDS: &[(usize, &str, &str)] = &[
     (9, "location", ""),
     (13, "notification_id", "a non-empty string"),
     (14, "notification_id", ""),
+    (16, "since", ""),
+    (17, "message_id", ""),
+    (18, "message_id", ""),
 ];
 
 #[test]
@@ -396,7 +435,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_message_is_refused_or_read(kind in 0..16usize, at in any::<prop::sample::Index>(), byte: u8) {
+    fn a_damaged_message_is_refused_or_read(kind in 0..19usize, at in any::<prop::sample::Index>(), byte: u8) {
         let mut bytes = each_kind()[kind].to_string().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;

@@ -121,9 +121,9 @@ fn optional_username<'o>(frame: Object<'o>, username: Option<&str>) -> Object<'o
 }
 
 fn chat<'o>(m: &Message, out: &'o mut BytesMut) -> Object<'o> {
-    // One growth at most unless much is escaped: 420 bytes are the rest of the frame.
+    // One growth at most unless much is escaped: 448 bytes are the rest of the frame.
     let relayed = m.verbatim(Dialect::Nexus).map_or(0, str::len);
-    out.reserve(m.from.len() + 2 * (m.place.len() + m.text.len() + relayed) + 420);
+    out.reserve(m.from.len() + 2 * (m.place.len() + m.text.len() + relayed) + 448);
     let frame = chat_words(begin("chat.message", out).word(key!("message_id"), m.id), m);
     let frame = frame.name(key!("sender_id"), &m.from).iso_millis(key!("timestamp"), m.at_ms);
     chat_words(frame.open(key!("data")).word(key!(first "message_id"), m.id), m).close()

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::dialect::json_strategy::{long_request, no_strings, requests, sinces};
 use crate::model::Code;
 
 fn heard<R>(text: &str, see: impl FnOnce(Heard) -> R) -> R {
@@ -61,6 +62,8 @@ fn each_kind() -> Vec<Value> {
         json!({"type": "RosterUpdate", "contact": {"user_id": "f", "name": "A Friend", "groups": ["work"]}}),
         json!({"type": "RosterRemove", "user_id": "f"}),
         json!({"type": "Custom", "data": [1, {"x": null}]}),
+        json!({"type": "Subscribe", "channel": "group:g", "since": "00000000000000ab:7"}),
+        json!({"type": "ChatMessage", "message": {"to": "b", "message": "x", "id": "m-1"}}),
     ]
 }
 
@@ -111,6 +114,62 @@ fn a_chat_message_with_nothing_but_words() {
         json!({"type": "ChatMessage", "message": {"message": "hi", "to": "b"}}),
         Request::Direct { to: "b", speech },
     );
+}
+
+#[test]
+fn a_message_has_a_name_of_its_senders() {
+    for (given, request) in requests() {
+        for kind in ["chat", "groupchat"] {
+            let mut message = chat(kind);
+            message["message"]["id"] = given.clone();
+            let verbatim = Some(message["message"].to_string().into());
+            let text = Cow::Borrowed("Hello, how are you?");
+            let request = request.as_deref();
+            let speech = Speech { text, from: Some("user123"), request, verbatim, ..Speech::default() };
+            let expected = match kind {
+                "chat" => Request::Direct { to: "user456", speech },
+                _ => Request::Publish { place: Address::Group("user456"), speech },
+            };
+            means(message, expected);
+        }
+    }
+    let mut message = chat("chat");
+    message["message"]["id"] = long_request().into();
+    let said = "Field \"id\" has 129 bytes, at most 128 are allowed";
+    assert_eq!(refusal(&message.to_string()), Refusal::new(Code::TooLarge, said));
+}
+
+#[test]
+fn an_id_that_is_no_string_is_one_of_the_members_that_are_only_relayed() {
+    for id in no_strings() {
+        let mut message = chat("chat");
+        message["message"]["id"] = id;
+        heard(&message.to_string(), |got| {
+            let Ok(Request::Direct { speech, .. }) = got.request else { panic!("{message}") };
+            assert_eq!(speech.request, None);
+            assert_eq!(speech.verbatim.as_deref(), Some(&*message["message"].to_string()));
+        });
+    }
+    // The message's own name is the inner one; the outer one is said back.
+    let text = r#"{"type":"ChatMessage","id":"tag","message":{"to":"b","message":"x"}}"#;
+    heard(text, |got| {
+        let Ok(Request::Direct { speech, .. }) = got.request else { panic!("{text}") };
+        assert_eq!((got.tag.as_deref(), speech.request), (Some("\"tag\""), None));
+    });
+}
+
+#[test]
+fn a_subscription_says_since_when() {
+    for (given, since) in sinces() {
+        let place = Address::Group("g");
+        let join = Request::Join { place, password: None, username: None, since };
+        means(json!({"type": "Subscribe", "channel": "group:g", "since": given}), join);
+    }
+    for wrong in no_strings() {
+        must(&json!({"type": "Subscribe", "channel": "g", "since": wrong}).to_string(), "since", "a string");
+        let leave = json!({"type": "Unsubscribe", "channel": "g", "since": wrong});
+        means(leave, Request::Leave { place: Address::Named("g"), username: None });
+    }
 }
 
 #[test]
@@ -334,7 +393,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_message_is_refused_or_read(kind in 0..11usize, at in any::<prop::sample::Index>(), byte: u8) {
+    fn a_damaged_message_is_refused_or_read(kind in 0..13usize, at in any::<prop::sample::Index>(), byte: u8) {
         let mut bytes = each_kind()[kind].to_string().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;

@@ -1,8 +1,10 @@
 //! What each message means, and what is said to each wrong one.
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::dialect::json_strategy::{long_request, no_strings, requests, sinces};
 use crate::dialect::unknown_type;
 
 fn to_room<'a>(room: &'a str, text: &'a str) -> Request<'a> {
@@ -35,11 +37,11 @@ fn says(text: &str, expected: &str) {
 }
 
 fn broadcast(message: &str) -> String {
-    serde_json::json!({"type": "broadcast", "room": "general", "message": message}).to_string()
+    json!({"type": "broadcast", "room": "general", "message": message}).to_string()
 }
 
 /// One legal message of each kind, the document's own where it has one.
-const EACH_KIND: [&str; 10] = [
+const EACH_KIND: [&str; 13] = [
     r#"{"type": "auth", "token": "jwt-token-here"}"#,
     r#"{"type": "join_room", "room": "general", "password": "p"}"#,
     r#"{"type": "leave_room", "room": "general"}"#,
@@ -50,6 +52,9 @@ const EACH_KIND: [&str; 10] = [
     r#"{"type": "create_room", "room": "r", "settings": {"max_members": 50, "public": true, "moderated": false, "password": null}}"#,
     r#"{"type": "ack", "id": "0000002a-0000-4000-8000-00000000002b"}"#,
     r#"{"type": "custom_action", "data": [1, {"x": null}]}"#,
+    r#"{"type":"join_room","room":"r","since":"00000000000000ab:7"}"#,
+    r#"{"type":"broadcast","room":"r","message":"m","id":"m-1"}"#,
+    r#"{"type":"private_message","to":"u","message":"m","id":"m-1"}"#,
 ];
 
 #[test]
@@ -85,6 +90,41 @@ fn what_absence_means() {
         r#"{"type":"join_room","room":"r","password":""}"#,
         Request::Join { place: Address::Room("r"), password: Some(""), username: None, since: None },
     );
+}
+
+#[test]
+fn a_message_has_a_name_of_its_senders() {
+    let message = |kind: &str, id: &Value| {
+        json!({"type": kind, "room": "r", "to": "u", "message": "m", "id": id}).to_string()
+    };
+    for (given, request) in requests() {
+        let speech = Speech { request: request.as_deref(), ..Speech::plain("m") };
+        let said = Request::Publish { place: Address::Room("r"), speech: speech.clone() };
+        means(&message("broadcast", &given), said);
+        means(&message("private_message", &given), Request::Direct { to: "u", speech });
+    }
+    for kind in ["broadcast", "private_message"] {
+        let refusal = refusal(&message(kind, &long_request().into()));
+        let said = "Field \"id\" has 129 bytes, at most 128 are allowed";
+        assert_eq!(refusal, Refusal::new(Code::TooLarge, said));
+        for wrong in no_strings() {
+            says(&message(kind, &wrong), "Field \"id\" must be a string");
+        }
+    }
+}
+
+#[test]
+fn a_join_says_since_when() {
+    let place = Address::Room("r");
+    let message = |kind: &str, since: Value| json!({"type": kind, "room": "r", "since": since}).to_string();
+    for (given, since) in sinces() {
+        let join = Request::Join { place, password: None, username: None, since };
+        means(&message("join_room", given), join);
+    }
+    for wrong in no_strings() {
+        says(&message("join_room", wrong.clone()), "Field \"since\" must be a string");
+        means(&message("leave_room", wrong), Request::Leave { place, username: None });
+    }
 }
 
 #[test]
@@ -193,15 +233,18 @@ fn an_unknown_type_is_said_back_up_to_64_characters() {
 }
 
 /// A message with every other field in order, its field, and the JSON types that are right there.
-const FIELDS: [(&str, &str, &[&str]); 17] = [
+const FIELDS: [(&str, &str, &[&str]); 20] = [
     ("auth", "token", &["string"]),
     ("join_room", "room", &["string"]),
     ("join_room", "password", &["string"]),
+    ("join_room", "since", &["string"]),
     ("leave_room", "room", &["string"]),
     ("broadcast", "room", &["string"]),
     ("broadcast", "message", &["string"]),
+    ("broadcast", "id", &["string"]),
     ("private_message", "to", &["string"]),
     ("private_message", "message", &["string"]),
+    ("private_message", "id", &["string"]),
     ("presence", "status", &[]),
     ("ack", "id", &[]),
     ("create_room", "room", &["string"]),
@@ -267,8 +310,7 @@ fn a_text_of_n_bytes_after_escaping_passes_and_n_plus_1_does_not() {
         let wide = Limits { max_frame: 0, ..Limits::default() };
         let over = format!("{longest}y");
         for (to, kind) in [("room", "broadcast"), ("to", "private_message")] {
-            let message =
-                |text: &str| serde_json::json!({"type": kind, to: "r", "message": text}).to_string();
+            let message = |text: &str| json!({"type": kind, to: "r", "message": text}).to_string();
             with_limits(&message(&longest), wide, |got| assert!(got.is_ok()));
             let refusal = refusal_with(&message(&over), wide);
             assert_eq!(refusal.code, Code::TooLarge);
@@ -315,7 +357,7 @@ fn a_name_of_n_bytes_passes_and_n_plus_1_does_not() {
         ("create_room", "password"),
     ] {
         let text = |name: &str| {
-            let mut message = serde_json::json!({"type": kind, "message": "m"});
+            let mut message = json!({"type": kind, "message": "m"});
             if field == "password" {
                 message["room"] = "r".into();
             }
@@ -370,7 +412,7 @@ proptest! {
     #[test]
     fn any_text_arrives_as_it_was_sent(room in "\\PC{1,60}", text in any::<String>()) {
         let none = Limits { max_frame: 0, max_auth_frame: 0, max_text: 0 };
-        let message = serde_json::json!({"type": "broadcast", "room": room, "message": text}).to_string();
+        let message = json!({"type": "broadcast", "room": room, "message": text}).to_string();
         with_limits(&message, none, |got| match got {
             Ok(request) => assert_eq!(request, to_room(&room, &text)),
             Err(_) => assert!(text.is_empty()),
