@@ -128,13 +128,21 @@ impl Mailbox {
     }
 
     /// The client has the message: it will not be sent again. From the first acknowledgement on, what this
-    /// user's clients leave unacknowledged is sent again when they come back. Whether it was waited for.
-    pub fn acknowledge(&mut self, id: MessageId) -> bool {
+    /// user's clients leave unacknowledged is sent again when they come back. Returns whether it was waited for, and
+    /// the words to senders.
+    pub fn acknowledge(&mut self, id: MessageId) -> (bool, Vec<Confirm>) {
         self.acknowledges = true;
         let before = self.len();
+        let mut confirms = Vec::new();
         self.unconfirmed.retain(|item| !item.is(id));
-        self.handed.iter_mut().for_each(|(_, items)| items.retain(|item| !item.is(id)));
-        self.len() < before
+        for (_, items) in &mut self.handed {
+            items.retain_mut(|item| {
+                let is_it = item.is(id);
+                confirms.extend(item.confirm.take_if(|_| is_it));
+                !is_it
+            });
+        }
+        (self.len() < before, confirms)
     }
 
     /// Throws away waiting notifications: that one, or all. Returns which.
@@ -221,7 +229,7 @@ mod tests {
         let again = mailbox.take(0, 0, u8::MAX);
         assert_eq!(ids(&again), [1, 2, 3].map(MessageId::random));
         mailbox.hand(device(3), again);
-        assert!(mailbox.acknowledge(MessageId::random(2)));
+        assert!(mailbox.acknowledge(MessageId::random(2)).0);
         assert_eq!(mailbox.settle(device(3), 0).0, [], "from here on all is acknowledged");
         assert_eq!(mailbox.len(), 2);
     }

@@ -210,27 +210,36 @@ impl User {
         }
     }
 
-    /// Hands over what waits, and again what was not acknowledged. Clients tell doubles by their id. `resumes`: the
-    /// device has all that is in the user's own log already.
+    /// Hands the device that has come what waits, and again what was not acknowledged. Clients tell doubles by their
+    /// id. `resumes`: it has all that is in the user's own log already.
     fn flush(&mut self, ask: &Ask<'_>, resumes: bool, outlet: &mut impl Outlet) {
-        if !resumes {
-            for item in self.mailbox.unconfirmed() {
-                outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
-            }
-        }
+        let Some(device) = ask.origin.reply_to.connection() else { return };
+        let again = self.mailbox.unconfirmed().filter(|_| !resumes);
+        let mut told: Vec<_> = again.map(|item| (item.seq, item.event.clone())).collect();
         let items = self.mailbox.take(ask.now.unix_ms, ask.limits.queue_ttl, self.interest.dialects());
-        for item in &items {
-            let is_known = resumes && item.seq != 0 && !matches!(*item.event, Event::Message(_));
-            if !is_known {
-                outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
-            }
+        let is_known = |item: &Item| resumes && item.seq != 0 && !matches!(*item.event, Event::Message(_));
+        told.extend(items.iter().filter(|i| !is_known(i)).map(|item| (item.seq, item.event.clone())));
+        if told.is_empty() && items.is_empty() {
+            return;
         }
-        match ask.origin.reply_to.connection() {
-            Some(device) if !items.is_empty() => {
-                self.mailbox.hand(device, items);
-                ask.answer(outlet, Reply::Drained);
+        self.mailbox.hand(device, items);
+        ask.answer(outlet, Reply::Handed { channel: ask.id, items: told });
+    }
+
+    /// What a device that is gone never got is told to those that are still there.
+    fn hand_to_others(&mut self, ask: &Ask<'_>, outlet: &mut impl Outlet) {
+        let dialects = self.interest.dialects();
+        if dialects == 0 {
+            return;
+        }
+        for mut item in self.mailbox.take(ask.now.unix_ms, ask.limits.queue_ttl, dialects) {
+            outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
+            item.confirm.take().into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
+            let id = item.event.id();
+            let is_direct = matches!(*item.event, Event::Direct(_));
+            if !(is_direct && self.mailbox.await_acknowledgement(item, ask.limits.queue)) {
+                self.unqueue(id.into_iter().collect(), outlet);
             }
-            _ => {}
         }
     }
 
@@ -250,8 +259,10 @@ impl User {
     }
 
     /// The client has that message.
-    pub fn acknowledge(&mut self, id: MessageId, outlet: &mut impl Outlet) {
-        if self.mailbox.acknowledge(id) {
+    pub fn acknowledge(&mut self, ask: &Ask<'_>, id: MessageId, outlet: &mut impl Outlet) {
+        let (waited, confirms) = self.mailbox.acknowledge(id);
+        confirms.into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
+        if waited {
             self.unqueue(vec![id], outlet);
         }
     }
@@ -263,7 +274,7 @@ impl User {
     }
 
     /// A device is gone; offline only with the last one (T20).
-    pub fn detach(&mut self, ask: &Ask<'_>, variant: Variant, rooms: &[Arc<str>]) {
+    pub fn detach(&mut self, ask: &Ask<'_>, variant: Variant, rooms: &[Arc<str>], outlet: &mut impl Outlet) {
         if !self.interest.remove(ask.origin.reply_to.shard(), variant) {
             return;
         }
@@ -276,6 +287,7 @@ impl User {
         }
         if let Some(device) = ask.origin.reply_to.connection() {
             self.mailbox.take_back(device);
+            self.hand_to_others(ask, outlet);
         }
         if !self.has_device() {
             self.shown.went(ask.now.unix_ms, ask.origin.reply_to);

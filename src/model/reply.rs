@@ -61,8 +61,11 @@ pub enum Reply {
         follow: Vec<Follow>,
         begun: Option<Box<Begun>>,
     },
-    /// What waited was told just before: its home wants to know when that is written.
-    Drained,
+    /// What waited for the user of that channel, with numbers (0: none). Its home wants to know when it is written.
+    Handed {
+        channel: ChannelId,
+        items: Vec<(u64, Arc<Event>)>,
+    },
     Located {
         wording: Wording,
         position: Option<Position>,

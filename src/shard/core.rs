@@ -222,10 +222,12 @@ impl<N: Notify> Core<N> {
         let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key) else {
             return Vec::new();
         };
+        let frames = conn.outbox.drain(&mut self.pool);
         if std::mem::take(&mut conn.settles) {
             self.settled.push(key);
+            self.touch();
         }
-        conn.outbox.drain(&mut self.pool)
+        frames
     }
 
     pub(super) fn conn_mut(&mut self, key: ConnKey) -> Option<&mut Conn> {

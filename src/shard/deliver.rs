@@ -1,6 +1,7 @@
 //! What arrives for this shard's connections. Handling a delivery sends nothing on any lane.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::core::Core;
 use super::flush::{FLUSH_FRAMES_MAX, Written, write_out};
@@ -320,12 +321,7 @@ impl<N: Notify> Core<N> {
                 let numbered = self.conn(key).is_some_and(|conn| conn.variant.numbered);
                 self.tell_event(key, &event, numbered.then_some(seq));
             }
-            Reply::Drained => {
-                if let Some(conn) = self.conn_mut(key) {
-                    conn.settles = true;
-                }
-                self.flush_later(key);
-            }
+            Reply::Handed { channel, items } => self.hand(key, channel, items),
             Reply::Roster(contacts) => {
                 if let Some(conn) = self.conn_mut(key) {
                     let tag = tag.map(Into::into);
@@ -343,6 +339,23 @@ impl<N: Notify> Core<N> {
         let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, seq, out));
         if said {
             self.push(key, Rc::new(frame));
+        }
+    }
+
+    /// What waited for its user. Of whom it speaks for no more, or is closing, its home takes it back.
+    fn hand(&mut self, key: ConnKey, channel: ChannelId, items: Vec<(u64, Arc<Event>)>) {
+        let is_its = |c: &Conn| c.is_open() && c.inbox.as_ref().is_some_and(|inbox| inbox.channel == channel);
+        let Some(conn) = self.conn(key).filter(|conn| is_its(conn)) else { return };
+        let numbered = conn.variant.numbered;
+        for (seq, event) in items {
+            self.tell_event(key, &event, (numbered && seq != 0).then_some(seq));
+        }
+        // What was not queued will not be written.
+        let Some(conn) = self.conn_mut(key).filter(|conn| !conn.overflowed) else { return };
+        conn.settles = !conn.outbox.is_empty();
+        match conn.settles {
+            true => self.flush_later(key),
+            false => self.settled.push(key),
         }
     }
 

@@ -111,6 +111,9 @@ impl<N: Notify> Core<N> {
 
     fn finish(&mut self, key: ConnKey, reason: CloseReason, frame: bytes::Bytes) {
         self.touch();
+        if self.conn(key).is_some_and(|conn| conn.settles) {
+            self.flush_one(key);
+        }
         let now = self.now.mono_ms;
         let Some(conn) = self.conns.get_mut(key.index as usize).filter(|c| c.key == key && c.is_open())
         else {
@@ -119,6 +122,11 @@ impl<N: Notify> Core<N> {
         conn.phase = Phase::Closing(reason);
         conn.ungreeted = false;
         conn.pace.closing_since = now.max(1);
+        // What was handed over and is not written now goes to another device, and so not to this one.
+        let withdrawn = std::mem::take(&mut conn.settles);
+        if withdrawn {
+            conn.outbox.clear_unsent(&mut self.pool);
+        }
         if matches!(reason, CloseReason::SlowBytes | CloseReason::SlowAge) {
             // It will not read what waits; only what keeps the stream readable is left.
             let dropped = conn.outbox.clear_unsent(&mut self.pool);
@@ -160,6 +168,16 @@ impl<N: Notify> Core<N> {
 
     /// Takes the connection from its user's devices.
     pub(super) fn detach_user(&mut self, key: ConnKey, rooms: Vec<std::sync::Arc<str>>) {
+        let noted = self.settled.iter().position(|settled| *settled == key);
+        if let Some(at) = noted {
+            self.settled.swap_remove(at);
+        }
+        let Some(conn) = self.conn_mut(key) else { return };
+        // One that goes on as somebody else has it in its outbox.
+        let has_it = std::mem::take(&mut conn.settles) && conn.is_open();
+        if noted.is_some() || has_it {
+            self.ask_inbox(key, Op::Settle);
+        }
         let Some(conn) = self.conn_mut(key) else { return };
         let variant = conn.variant;
         if let Some(inbox) = conn.inbox.take() {

@@ -161,6 +161,9 @@ impl World {
             self.witness.leave(stay);
         }
         c.newest_direct.clear();
+        if let Some(before) = &c.me {
+            self.mail.ended(before);
+        }
         if !c.watches() && user.starts_with('k') {
             c.inbox = Some(self.witness.enter(&inbox(&user), since, None, Ear::default())?);
         }
@@ -173,11 +176,13 @@ impl World {
         let me = c.me.clone().ok_or("a private message for nobody")?;
         let sent = self.messages.get(number as usize).filter(|(channel, _)| *channel == inbox(&me));
         let (channel, publisher) = sent.ok_or_else(|| format!("{me} got a message {number} of another"))?;
-        // Ids say nothing of the order; but each sender numbers upwards.
-        if c.newest_direct.insert(*publisher, number).is_some_and(|before| before >= number) {
-            return Err(format!("{me} got {number} twice or out of order"));
+        // Ids say nothing of the order; but each sender numbers upwards. What a device that ended never got comes
+        // late to the others.
+        let late = c.newest_direct.insert(*publisher, number).is_some_and(|before| before >= number);
+        if late && !self.mail.has_ended(&me) {
+            return Err(format!("{me} got {number} out of order"));
         }
-        self.mail.heard(&me, number);
+        self.mail.heard(&me, number, client)?;
         match (&c.role, c.inbox) {
             (Role::Keeper(_), _) => self.witness.extend(channel, Element::Message(number), *publisher),
             (_, Some(stay)) => self.witness.hear(stay, Element::Message(number)),
@@ -205,6 +210,10 @@ impl World {
         let c = &mut self.clients[client];
         for stay in std::mem::take(&mut c.stays).into_values().chain(c.inbox.take()) {
             self.witness.leave(stay);
+        }
+        // It may have become somebody and not have heard so.
+        for user in c.me.iter().chain(c.authenticating.iter().map(|(user, _)| user)) {
+            self.mail.ended(user);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The check of private messages to users who come and go: each device hears each once and in order, what
-//! waited goes to one device, and only the oldest of too many are given up.
+//! waited goes to one device, or, when that ends before it has it, to those that are still there, and only the
+//! oldest of too many are given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +21,10 @@ pub struct Letter {
 struct Letters {
     /// By the server's id, which says nothing of the order at home.
     letters: BTreeMap<MessageId, Letter>,
-    /// By our number: how many devices heard it.
-    heard: BTreeMap<u32, usize>,
+    /// By our number: the devices that heard it.
+    heard: BTreeMap<u32, BTreeSet<usize>>,
+    /// Devices that ended, after which what they were handed may go to several.
+    ends: usize,
     /// By our number: the step at which it was fed to the server, whatever became of it.
     fed: BTreeMap<u32, u64>,
 }
@@ -72,8 +75,19 @@ impl Mail {
     }
 
     /// A device of that user heard a message.
-    pub fn heard(&mut self, user: &str, number: u32) {
-        *self.users.entry(user.into()).or_default().heard.entry(number).or_default() += 1;
+    pub fn heard(&mut self, user: &str, number: u32, device: usize) -> Result<(), String> {
+        let heard = self.users.entry(user.into()).or_default().heard.entry(number).or_default();
+        heard.insert(device).then_some(()).ok_or_else(|| format!("{user} got {number} twice on one device"))
+    }
+
+    /// A device that heard something of what waited has ended: whether it had it all may not be known.
+    pub fn ended(&mut self, user: &str) {
+        self.users.entry(user.into()).or_default().ends += 1;
+    }
+
+    /// Whether a device of that user has ended.
+    pub fn has_ended(&self, user: &str) -> bool {
+        self.users.get(user).is_some_and(|mail| mail.ends > 0)
     }
 
     /// When all is quiet, and everybody has a device: nothing waits any more, and what was given up was the
@@ -83,15 +97,17 @@ impl Mail {
             let unknown = mail.fed.len() - mail.letters.len();
             let candidates: Vec<_> = mail.letters.values().filter(|l| l.queued).collect();
             for (id, letter) in &mail.letters {
-                let heard = mail.heard.get(&letter.number).copied().unwrap_or(0);
-                if letter.queued && heard > 1 {
+                let heard = mail.heard.get(&letter.number).map_or(0, BTreeSet::len);
+                if letter.queued && heard > 1 && mail.ends == 0 {
                     return Err(format!("{user}: {id} waited, and {heard} devices heard it"));
                 }
                 if letter.delivered || !alive.contains(&letter.sender) {
                     continue;
                 }
                 let newer = candidates.iter().filter(|other| mail.may_be_newer(other, letter)).count();
-                if !letter.queued || heard > 0 || newer + unknown < keep {
+                // A device that ended while it was handed something may have heard it and not said so.
+                let unsaid = heard > 0 && mail.ends == 0;
+                if !letter.queued || unsaid || newer + unknown < keep {
                     return Err(format!("{user}: {id} ({letter:?}) was lost, {newer} newer ones waited"));
                 }
             }

@@ -241,16 +241,28 @@ fn direct(homes: &mut Homes, to: &str, text: &str) -> Heard {
     act(homes, named(Kind::User, to), me("sender", 7), op)
 }
 
+fn text_of(event: &Event) -> &str {
+    match event {
+        Event::Direct(message) | Event::Message(message) => &message.text,
+        Event::Notification(notification) => &notification.text,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The texts of what was said to a channel's members.
 fn texts(heard: &Heard) -> Vec<&str> {
-    heard
-        .events
-        .iter()
-        .map(|told| match &told.event {
-            Event::Direct(message) | Event::Message(message) => &*message.text,
-            other => panic!("{other:?}"),
-        })
-        .collect()
+    heard.events.iter().map(|told| text_of(&told.event)).collect()
+}
+
+/// The texts of what a device was handed that had waited.
+fn handed(heard: &Heard) -> Vec<&str> {
+    let mut texts = Vec::new();
+    for (_, reply) in &heard.replies {
+        if let Reply::Handed { items, .. } = reply {
+            texts.extend(items.iter().map(|(_, event)| text_of(event)));
+        }
+    }
+    texts
 }
 
 fn message_id(heard: &Heard) -> MessageId {

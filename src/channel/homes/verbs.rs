@@ -130,7 +130,7 @@ pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             ask.answer(outlet, Reply::Located { wording, position });
         }
         Op::History(query) => ask.answer(outlet, history(&user.log, &query, means.page)),
-        Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms),
+        Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms, outlet),
         Op::Claim { room, manner } => user.take_place(ask, room, manner, outlet),
         Op::Release { room, for_good } => user.give_up(&room, for_good, outlet),
         Op::Grant { limit, window_ms } => user.grant(ask, limit, window_ms, outlet),
@@ -167,7 +167,7 @@ pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             let writer = from.as_ref().unwrap_or(&ask.origin.user);
             user.somebody_types(ask, writer, on, username, for_ms, outlet);
         }
-        Op::Acknowledge { id } => user.acknowledge(id, outlet),
+        Op::Acknowledge { id } => user.acknowledge(ask, id, outlet),
         Op::Announce { event, except } => {
             user.relay(ask, &event, &except, outlet);
             ask.told(outlet, !user.interest.is_empty());

@@ -61,9 +61,8 @@ fn one_who_is_away_gets_the_message_when_it_comes_and_only_then_it_is_confirmed(
     assert!(kept.iter().all(Heard::is_silent));
     assert_eq!(homes.held(), 1);
     let back = attach_as(&mut homes, Dialect::Nexus, "bob", 2);
-    assert_eq!(texts(&back), ["hi"]);
+    assert_eq!(handed(&back), ["hi"]);
     let delivered = Reply::Delivered { id, room: Some("c".into()), at_ms: NOW.unix_ms };
-    assert_eq!(back.replies[1..], [(ReplyTo::Connection(key(2)), Reply::Drained)]);
     assert_eq!(homes.held(), 1, "it is on its way");
     let arrived = written_to(&mut homes, "bob", 2);
     assert_eq!(arrived.replies, [(ReplyTo::Connection(key(0)), delivered)]);
@@ -156,7 +155,7 @@ fn mail_that_nobody_came_for_makes_room_when_its_time_is_over() {
     };
     let mut send = |to: &str, mono_ms: u64| {
         let mut heard = Heard::default();
-        homes.apply(mail(to), Now { mono_ms, ..NOW }, &mut heard);
+        homes.apply(mail(to), Now { mono_ms, unix_ms: mono_ms }, &mut heard);
         matches!(heard.answer(), Reply::Sent { .. })
     };
     assert!(send("bob", 100_000));

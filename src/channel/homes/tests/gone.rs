@@ -87,7 +87,7 @@ fn who_is_forgotten_keeps_the_messages_that_wait() {
     direct(&mut homes, "a", "x");
     visit(&mut homes, "b");
     assert_eq!(known(&mut homes), ["a", "b"], "somebody with messages is not gone for good");
-    assert_eq!(texts(&attach(&mut homes, "a", 0)), ["x"]);
+    assert_eq!(handed(&attach(&mut homes, "a", 0)), ["x"]);
 }
 
 /// Somebody speaks in a conversation and its connection ends.
@@ -254,6 +254,7 @@ proptest! {
         // Who stands in a conversation is one of it until it says otherwise.
         for (n, user) in (0..).zip(["a", "b", "c"]) {
             attach(&mut homes, user, n);
+            written_to(&mut homes, user, n);
             for room in ["r", "s"] {
                 enter(&mut homes, room, user, n, JoinManner::Quiet);
                 act(&mut homes, named(Kind::Room, room), me(user, n), leaving(false));

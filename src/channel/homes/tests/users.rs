@@ -11,8 +11,8 @@ fn the_newest_messages_wait_for_the_first_device_and_their_sender_hears_of_it() 
     }
     assert_eq!(homes.held(), 2);
     let came = attach(&mut homes, "u", 0);
-    assert_eq!(texts(&came), ["b", "c"]);
-    assert_eq!(texts(&attach(&mut homes, "u", 1)), [""; 0], "a second device gets nothing twice");
+    assert_eq!(handed(&came), ["b", "c"]);
+    assert_eq!(handed(&attach(&mut homes, "u", 1)), [""; 0], "a second device gets nothing twice");
     assert_eq!(homes.held(), 2);
     let written = written_to(&mut homes, "u", 0);
     assert_eq!(written.replies.iter().filter(|(_, r)| matches!(r, Reply::Delivered { .. })).count(), 2);
@@ -45,7 +45,7 @@ fn who_acknowledges_is_sent_again_only_what_was_not_acknowledged() {
     direct(&mut homes, "u", "three");
     act(&mut homes, named(Kind::User, "u"), me("u", 0), Op::Acknowledge { id: second });
     detach(&mut homes, "u", 0);
-    assert_eq!(texts(&attach(&mut homes, "u", 1)), ["three"]);
+    assert_eq!(handed(&attach(&mut homes, "u", 1)), ["three"]);
 }
 
 /// Who reads an answer has read the question: the sender's home tells it first and has it sent on.
@@ -181,7 +181,7 @@ fn notifications_wait_the_most_urgent_first_and_no_longer_than_they_may() {
     let variant = Variant { dialect: Dialect::Nexus, deflate: false, numbered: false };
     let op = Op::Attach { variant, rooms: vec![], since: None };
     let came = act_at(&mut homes, 2001, named(Kind::User, "u"), me("u", 0), op);
-    assert_eq!(notified(&came), ["2", "3"], "those of a whole second ago are gone");
+    assert_eq!(handed(&came), ["2", "3"], "those of a whole second ago are gone");
     written_to(&mut homes, "u", 0);
     assert_eq!(homes.held(), 0);
     assert!(notify(&mut homes, 2002, 5, Priority::Low));
@@ -199,7 +199,7 @@ fn waiting_notifications_are_cleared_one_or_all_and_messages_stay() {
     assert_eq!(homes.held(), 3);
     act(&mut homes, named(Kind::User, "u"), me("u", 0), clear(None));
     assert_eq!(homes.held(), 1);
-    assert_eq!(texts(&attach(&mut homes, "u", 0)), ["x"]);
+    assert_eq!(handed(&attach(&mut homes, "u", 0)), ["x"]);
 }
 
 #[test]
