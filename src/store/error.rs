@@ -20,10 +20,23 @@ pub enum StoreError {
     Damaged { path: PathBuf, what: String },
     #[error("what is stored does not decode: {0}")]
     Bytes(#[from] BadBytes),
+    #[error("it cannot be stored: {0}")]
+    Unstorable(#[from] Unstorable),
     #[error("database: {0}")]
     Sql(#[from] rusqlite::Error),
     #[error("the work on a request ended in a panic")]
     Panic,
+}
+
+/// Why a record cannot be stored: an error of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unstorable {
+    #[error("no realm has the number {0}")]
+    Realm(u8),
+    #[error("an event of that kind is not kept")]
+    Event,
+    #[error("what waits for a user needs an id")]
+    NoId,
 }
 
 /// Stored bytes that say nothing.
