@@ -15,11 +15,14 @@ const WORDS_MAX: usize = 32;
 
 /// A connection that changes nothing, whoever else has the file open.
 pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|error| schema::explained(error, path))?;
-    tune(&conn)?;
-    schema::expect(&conn, path)?;
-    Ok(conn)
+    let open = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        tune(&conn)?;
+        schema::expect(&conn, path)?;
+        Ok(conn)
+    };
+    open().map_err(|error: StoreError| error.opening(path))
 }
 
 /// What every connection is told.

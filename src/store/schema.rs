@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use super::StoreError;
 
@@ -93,28 +93,18 @@ enum Identity {
 
 fn identity(conn: &Connection, path: &Path) -> Result<Identity, StoreError> {
     let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let read = || {
+    let read = || -> rusqlite::Result<_> {
         let application = number("PRAGMA application_id")?;
         let version = number("PRAGMA user_version")?;
         Ok((application, version, number("SELECT count(*) FROM sqlite_schema")?))
     };
     let foreign = |why: &str| StoreError::Foreign { path: path.to_owned(), why: why.to_owned() };
-    let (application, version, objects) = read().map_err(|error: rusqlite::Error| explained(error, path))?;
+    let (application, version, objects) = read()?;
     match (application, version, objects) {
         (0, 0, 0) => Ok(Identity::New),
         (APPLICATION, 1.., _) => Ok(Identity::Store { version }),
         (APPLICATION, ..) => Err(foreign("its version is missing")),
         _ => Err(foreign("it is another program's database")),
-    }
-}
-
-/// What an error of the first reads says of the file.
-pub fn explained(error: rusqlite::Error, path: &Path) -> StoreError {
-    let path = path.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path, why: "it is no SQLite database".into() },
-        Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, what: error.to_string() },
-        _ => error.into(),
     }
 }
 

@@ -51,6 +51,10 @@ impl Sqlite {
     pub fn open(options: &Options) -> Result<Self, StoreError> {
         let held = folder::hold(&options.folder)?;
         let path = folder::database(&options.folder);
+        Self::open_held(options, held, path.clone()).map_err(|error| error.opening(&path))
+    }
+
+    fn open_held(options: &Options, held: Held, path: PathBuf) -> Result<Self, StoreError> {
         folder::make_database(&path)?;
         folder::refuse_foreign_wal(&path)?;
         let conn = connect(&path)?;
@@ -99,13 +103,14 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Makes the connection anew if the last error asks for it.
+    /// Makes the connection anew if the last error asks for it, or if the last work did not come to its end.
     pub(super) fn mend(&mut self) -> Result<(), StoreError> {
-        // Whoever left a transaction open did not come to its end.
         if self.spoiled || !self.conn.is_autocommit() {
-            let conn = connect(&self.path)?;
-            settle(&conn, self.synchronous)?;
-            self.conn = conn;
+            self.spoiled = true;
+            // The old one first: it may hold locks. Until there is a new one, an empty one says that nothing works.
+            self.conn = Connection::open_in_memory()?;
+            self.conn = connect(&self.path)?;
+            settle(&self.conn, self.synchronous)?;
             self.remember()?;
             self.spoiled = false;
         }
@@ -454,12 +459,10 @@ pub fn set_meta(conn: &Connection, key: &str, value: i64) -> Result<(), StoreErr
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|error| schema::explained(error, path))?;
+    let conn = Connection::open_with_flags(path, flags)?;
     reading::tune(&conn)?;
     schema::prepare(&conn, path)?;
-    let mode: String = conn
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(|error| schema::explained(error, path))?;
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         let why = format!("its file system knows no shared memory: the journal would be {mode}");
         return Err(StoreError::Foreign { path: path.to_owned(), why });

@@ -283,3 +283,373 @@ proptest! {
         store.conn.execute_batch(words).expect("the index is whole");
     }
 }
+
+// ---- One thing at a time -----------------------------------------------------------------------
+
+/// A message in the first room.
+fn append(id: u8, text: &str) -> Change<'_> {
+    Change::Append {
+        owner: owner(0),
+        row: said(what::MESSAGE, Some(id), "ann", None, 5, text),
+        request: None,
+    }
+}
+
+fn write(store: &mut Sqlite, change: Change) -> Done {
+    let done = store.commit(&[vec![change]]).expect("it can be written");
+    done[0]
+}
+
+fn page(store: &Sqlite) -> LogPage {
+    let ask =
+        LogAsk { owner: owner(0), after: 0, peer: None, messages: false, limit: 10_000, bytes: usize::MAX };
+    store.log(&ask).expect("it can be read")
+}
+
+fn found(store: &Sqlite, words: &str) -> Vec<u64> {
+    let hits = store.search(&[owner(0)], words, 100).expect("it can be read");
+    hits.into_iter().map(|hit| hit.seq).collect()
+}
+
+#[test]
+fn numbers_go_on_after_everything_was_thrown_away() {
+    let scratch = Scratch::new();
+    let options =
+        Options { history: Retention { age_ms: Some(10), ..Retention::default() }, ..scratch.options() };
+    let mut store = Sqlite::open(&options).expect("a store");
+    for _ in 0..3 {
+        write(&mut store, append(1, "x"));
+    }
+    assert!(!store.trim(15).expect("trimmed"));
+    let none = page(&store);
+    assert_eq!((none.head, none.first, none.rows.len()), (3, 4, 0));
+    drop(store);
+    let mut store = Sqlite::open(&options).expect("the same store");
+    assert_eq!(write(&mut store, append(1, "x")), Done::All { seq: 4 });
+}
+
+#[test]
+fn a_step_throws_away_no_more_than_it_should_take_and_nothing_that_is_not_over() {
+    let scratch = Scratch::new();
+    let options =
+        Options { history: Retention { count: Some(100), ..Retention::default() }, ..scratch.options() };
+    let mut store = Sqlite::open(&options).expect("a store");
+    let batch: Vec<Transaction> = (0..1300).map(|_| vec![append(1, "x")]).collect();
+    store.commit(&batch).expect("written");
+    assert!(store.trim(0).expect("a step") && store.trim(0).expect("a step"));
+    assert_eq!(page(&store).rows.len(), 300);
+    assert!(!store.trim(0).expect("the last step") && !store.trim(0).expect("nothing to do"));
+    let left = page(&store);
+    assert_eq!((left.head, left.first, left.rows.len(), left.rows[0].0), (1300, 1201, 100, 1201));
+}
+
+#[test]
+fn what_is_over_is_found_again_after_a_restart() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    for _ in 0..5 {
+        write(&mut store, append(1, "x"));
+    }
+    drop(store);
+    let options =
+        Options { history: Retention { count: Some(2), ..Retention::default() }, ..scratch.options() };
+    let mut store = Sqlite::open(&options).expect("the same store");
+    assert!(!store.trim(0).expect("a step"));
+    assert_eq!(page(&store).first, 4);
+}
+
+#[test]
+fn edits_and_deletions_keep_the_index_right_on_both_sides_of_its_end() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    for id in 1..=3 {
+        write(&mut store, append(id, "old words"));
+    }
+    assert!(found(&store, "old").is_empty(), "not yet");
+    assert!(!store.index().expect("a step"));
+    write(&mut store, append(4, "old words"));
+    let amend = |id, text| Change::Amend { owner: owner(0), id: wide(id), by: "ann", text };
+    for (id, text) in [(1, Some("new words")), (2, None), (4, Some("new too"))] {
+        assert_eq!(write(&mut store, amend(id, text)), Done::All { seq: 0 });
+    }
+    assert_eq!((found(&store, "old"), found(&store, "new")), (vec![3], vec![1]));
+    assert!(!store.index().expect("a step"));
+    assert_eq!((found(&store, "old"), found(&store, "NEW")), (vec![3], vec![4, 1]));
+}
+
+#[test]
+fn what_was_taken_back_is_nowhere_in_the_rows() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    write(&mut store, append(1, "secret one"));
+    let edit = Row { what: what::EDITED, ..said(1, Some(1), "ann", None, 5, "secret two") };
+    let amend = |text| Change::Amend { owner: owner(0), id: wide(1), by: "ann", text };
+    let edited =
+        vec![amend(Some("secret two")), Change::Append { owner: owner(0), row: edit, request: None }];
+    assert_eq!(store.commit(&[edited]).expect("written"), [Done::All { seq: 2 }]);
+    assert_eq!(write(&mut store, amend(None)), Done::All { seq: 0 });
+    assert_eq!(write(&mut store, amend(None)), Done::NoMessage, "once is enough");
+    let left = page(&store);
+    assert_eq!((left.head, left.first, left.rows.len()), (2, 1, 0));
+    let sql = "SELECT count(*) FROM log WHERE text LIKE '%secret%' OR octet_length(body) > 0";
+    assert_eq!(store.conn.query_row(sql, [], |row| row.get::<_, i64>(0)), Ok(0));
+}
+
+#[test]
+fn a_message_too_far_back_is_not_amended() {
+    let scratch = Scratch::new();
+    let options = Options { amendable: 3, ..scratch.options() };
+    let mut store = Sqlite::open(&options).expect("a store");
+    for id in 1..=4 {
+        write(&mut store, append(id, "x"));
+    }
+    let amend = |id| Change::Amend { owner: owner(0), id: wide(id), by: "ann", text: Some("y") };
+    assert_eq!(write(&mut store, amend(1)), Done::NoMessage);
+    assert_eq!(write(&mut store, amend(2)), Done::All { seq: 0 });
+}
+
+#[test]
+fn a_search_over_a_thousand_channels_is_one() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    let names: Vec<String> = (0..1000).map(|n| format!("room{n}")).collect();
+    let owners: Vec<Owner> = names.iter().map(|name| Owner { name, ..owner(0) }).collect();
+    let batch: Vec<Transaction> = owners
+        .iter()
+        .map(|owner| {
+            let row = said(what::MESSAGE, Some(1), "ann", None, 5, "needle");
+            vec![Change::Append { owner: *owner, row, request: None }]
+        })
+        .collect();
+    store.commit(&batch).expect("written");
+    while store.index().expect("a step") {}
+    let hits = store.search(&owners[1..], "needle", 5000).expect("it can be read");
+    assert_eq!(hits.len(), 999);
+    assert_eq!((hits[0].owner, hits[998].owner), (998, 0), "the newest first");
+}
+
+#[test]
+fn a_store_without_search_indexes_nothing_and_catches_up_when_it_has_one() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&Options { search: false, ..scratch.options() }).expect("a store");
+    write(&mut store, append(1, "word"));
+    assert!(!store.index().expect("nothing to do"));
+    assert!(found(&store, "word").is_empty());
+    drop(store);
+    let mut store = Sqlite::open(&scratch.options()).expect("the same store");
+    assert!(!store.index().expect("a step"));
+    assert_eq!(found(&store, "word"), [1]);
+}
+
+// ---- Epochs ------------------------------------------------------------------------------------
+
+#[test]
+fn the_epoch_stays_over_restarts_and_without_a_mark() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    let epoch = store.epoch();
+    write(&mut store, append(1, "x"));
+    store.finish().expect("in order");
+    drop(store);
+    assert_eq!(Sqlite::open(&scratch.options()).expect("the same store").epoch(), epoch);
+    fs::remove_file(folder::mark(scratch.path())).expect("it was there");
+    assert_eq!(Sqlite::open(&scratch.options()).expect("the same store").epoch(), epoch);
+    assert_eq!(fs::metadata(folder::mark(scratch.path())).expect("made anew").len(), 16);
+}
+
+#[test]
+fn an_older_file_put_back_begins_another_epoch() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    let epoch = store.epoch();
+    write(&mut store, append(1, "x"));
+    store.finish().expect("in order");
+    drop(store);
+    let database = folder::database(scratch.path());
+    let old = fs::read(&database).expect("a file");
+    let mut store = Sqlite::open(&scratch.options()).expect("the same store");
+    assert_eq!(store.epoch(), epoch);
+    write(&mut store, append(2, "y"));
+    drop(store);
+    fs::write(&database, old).expect("put back");
+    let mut store = Sqlite::open(&scratch.options()).expect("the older store");
+    let second = store.epoch();
+    assert_ne!(second, epoch);
+    assert_eq!(write(&mut store, append(3, "z")), Done::All { seq: 2 }, "a number that was given out before");
+    drop(store);
+    assert_eq!(Sqlite::open(&scratch.options()).expect("it goes on").epoch(), second);
+}
+
+#[test]
+fn a_tail_of_the_log_that_is_lost_begins_another_epoch() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    let epoch = store.epoch();
+    write(&mut store, append(1, "x"));
+    // As after kill -9: the files as they are, with a write-ahead log that has the commits.
+    let away = Scratch::new();
+    fs::create_dir(away.path()).expect("a folder");
+    let (database, wal) = (folder::database(scratch.path()), folder::wal(&folder::database(scratch.path())));
+    let (there, there_wal) = (folder::database(away.path()), folder::wal(&folder::database(away.path())));
+    let copy = || {
+        fs::copy(&database, &there).expect("copied");
+        fs::copy(&wal, &there_wal).expect("copied");
+        fs::copy(folder::mark(scratch.path()), folder::mark(away.path())).expect("copied");
+    };
+    copy();
+    let killed = Sqlite::open(&away.options()).expect("a store that was killed");
+    assert_eq!((killed.epoch(), page(&killed).head), (epoch, 1));
+    drop(killed);
+    copy();
+    let length = fs::metadata(&there_wal).expect("a log").len();
+    let log = fs::OpenOptions::new().write(true).open(&there_wal).expect("a log");
+    log.set_len(length - 100).expect("cut");
+    let lost = Sqlite::open(&away.options()).expect("a store that lost its last commit");
+    assert_ne!(lost.epoch(), epoch);
+    assert_eq!(page(&lost).head, 0);
+}
+
+#[test]
+fn a_power_cut_begins_another_epoch_where_commits_were_left_to_the_kernel() {
+    let scratch = Scratch::new();
+    let open = |synchronous| Sqlite::open(&Options { synchronous, ..scratch.options() }).expect("a store");
+    let other_boot = |store: &Sqlite| set_meta(&store.conn, "boot", 1).expect("written");
+    let store = open(Synchronous::Normal);
+    let epoch = store.epoch();
+    drop(store);
+    let store = open(Synchronous::Normal);
+    assert_eq!(store.epoch(), epoch, "the process alone was killed");
+    other_boot(&store);
+    drop(store);
+    let mut store = open(Synchronous::Normal);
+    let second = store.epoch();
+    assert_ne!(second, epoch);
+    other_boot(&store);
+    store.finish().expect("in order");
+    drop(store);
+    let store = open(Synchronous::Full);
+    assert_eq!(store.epoch(), second, "it had ended in peace");
+    assert_eq!(meta(&store.conn, "boot").expect("readable"), None);
+}
+
+// ---- Folders and files -------------------------------------------------------------------------
+
+#[test]
+fn two_servers_never_have_one_folder_open() {
+    let scratch = Scratch::new();
+    let store = Sqlite::open(&scratch.options()).expect("a store");
+    let refusal = Sqlite::open(&scratch.options()).expect_err("it is taken").to_string();
+    assert!(refusal.contains("another server has this folder open"), "{refusal}");
+    drop(store);
+    Sqlite::open(&scratch.options()).expect("it is free");
+}
+
+#[test]
+fn nobody_else_may_read_what_is_kept() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    write(&mut store, append(1, "x"));
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(scratch.path()), 0o700);
+    let files: Vec<_> =
+        fs::read_dir(scratch.path()).expect("a folder").map(|file| file.expect("a file").path()).collect();
+    assert_eq!(files.len(), 5, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_by_name_and_left_alone() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path()).expect("a folder");
+    let database = folder::database(scratch.path());
+    for (bytes, why) in
+        [(b"x".repeat(5000), "no SQLite database"), (b"SQLite format 3\0".to_vec(), "no SQLite database")]
+    {
+        fs::write(&database, &bytes).expect("written");
+        let refusal = Sqlite::open(&scratch.options()).expect_err("no store").to_string();
+        assert!(refusal.contains("lanecast.db") && refusal.contains(why), "{refusal}");
+        assert_eq!(fs::read(&database).expect("still there"), bytes);
+    }
+    fs::remove_file(&database).expect("it was there");
+    Connection::open(&database).expect("theirs").execute_batch("CREATE TABLE theirs (x)").expect("a table");
+    let refusal = Sqlite::open(&scratch.options()).expect_err("no store").to_string();
+    assert!(refusal.contains("lanecast.db") && refusal.contains("another program"), "{refusal}");
+    Connection::open(&database).expect("theirs").execute_batch("SELECT x FROM theirs").expect("as it was");
+}
+
+#[test]
+fn a_damaged_file_is_an_error_that_names_it() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    let batch: Vec<Transaction> =
+        (0..500).map(|_| vec![append(1, "many words to fill some pages")]).collect();
+    store.commit(&batch).expect("written");
+    store.finish().expect("in order");
+    drop(store);
+    let database = folder::database(scratch.path());
+    let mut bytes = fs::read(&database).expect("a file");
+    for at in (4096..bytes.len()).step_by(16) {
+        bytes[at] ^= 0xff;
+    }
+    fs::write(&database, bytes).expect("written");
+    let error = Sqlite::open(&scratch.options()).expect_err("it is damaged").to_string();
+    assert!(error.contains("lanecast.db") && error.contains("damaged"), "{error}");
+}
+
+#[test]
+fn the_log_of_another_database_is_never_written_into_a_copy() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    write(&mut store, append(1, "x"));
+    let copy = Scratch::new();
+    fs::create_dir(copy.path()).expect("a folder");
+    let (database, wal) = (folder::database(copy.path()), folder::wal(&folder::database(copy.path())));
+    store.conn.execute("VACUUM INTO ?1", [database.to_str().expect("UTF-8")]).expect("a copy");
+    fs::copy(folder::wal(&folder::database(scratch.path())), &wal).expect("a log of another");
+    let refusal = Sqlite::open(&copy.options()).expect_err("it is not its own").to_string();
+    assert!(refusal.contains("lanecast.db-wal") && refusal.contains("remove"), "{refusal}");
+    fs::remove_file(&wal).expect("it was there");
+    assert_eq!(page(&Sqlite::open(&copy.options()).expect("a copy")).head, 1);
+}
+
+// ---- Failures ----------------------------------------------------------------------------------
+
+#[test]
+fn a_full_disk_fails_the_batch_and_nothing_else() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    write(&mut store, append(1, "x"));
+    let pages: i64 = store.conn.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("a number");
+    let limit = |store: &Sqlite, pages: i64| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        store.conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).expect("a limit")
+    };
+    limit(&store, pages + 1);
+    let long = "x".repeat(100_000);
+    let batch = [vec![append(2, "y")], vec![append(3, &long)]];
+    let error = store.commit(&batch).expect_err("it is full").to_string();
+    assert!(error.contains("full"), "{error}");
+    assert_eq!(page(&store).head, 1, "all or nothing");
+    limit(&store, 1 << 30);
+    assert_eq!(store.commit(&batch).expect("there is room"), [Done::All { seq: 2 }, Done::All { seq: 3 }]);
+    assert!(found(&store, "y").is_empty() && !store.index().expect("a step"));
+    assert_eq!(found(&store, "y"), [2]);
+}
+
+#[test]
+fn a_panic_in_the_midst_of_a_commit_leaves_nothing_of_it() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    write(&mut store, append(1, "x"));
+    let panicking = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.durably(|store| -> Result<(), StoreError> {
+            store.transaction(&[append(2, "y")])?;
+            panic!("on purpose")
+        })
+    }));
+    assert!(panicking.is_err());
+    assert_eq!(write(&mut store, append(3, "z")), Done::All { seq: 2 });
+    assert_eq!(page(&store).rows.len(), 2);
+}
