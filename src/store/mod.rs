@@ -8,15 +8,30 @@
 //! The files of a data folder: `lanecast.db` (SQLite, with `-wal` and `-shm` while it is open), `lanecast.mark` (how
 //! many commits were told, [`mark`]), `lock` (held by the server that has it open).
 
+mod body;
 mod client;
+mod codec;
 mod error;
+mod folder;
 mod health;
+mod mark;
 mod opened;
 mod options;
+#[cfg(test)]
+mod oracle;
+mod reader;
+mod reading;
 pub mod rows;
+mod schema;
+#[cfg(test)]
+mod scratch;
+pub mod sqlite;
+mod trim;
+mod words;
+mod writer;
 
 pub use client::Client;
-pub use error::{BadBytes, StoreError};
+pub use error::{BadBytes, StoreError, Unstorable};
 pub use health::{Commits, Health};
 pub use opened::{Opened, Running};
 pub use options::{Options, PENDING, Retention, Synchronous};

@@ -54,6 +54,20 @@ impl Row<'_> {
     pub fn bytes(&self) -> usize {
         self.text.len() + self.body.len()
     }
+
+    /// The same, borrowing nothing.
+    pub fn into_owned(self) -> Row<'static> {
+        let owned = |text: Cow<str>| Cow::Owned(text.into_owned());
+        Row {
+            what: self.what,
+            id: self.id,
+            sender: self.sender.map(owned),
+            peer: self.peer.map(owned),
+            at_ms: self.at_ms,
+            text: owned(self.text),
+            body: Cow::Owned(self.body.into_owned()),
+        }
+    }
 }
 
 /// Something that waits for its owner; its id is its name.
@@ -65,6 +79,14 @@ pub struct Item<'a> {
     pub priority: u8,
     pub since_ms: u64,
     pub row: Row<'a>,
+}
+
+impl Item<'_> {
+    /// The same, borrowing nothing.
+    pub fn into_owned(self) -> Item<'static> {
+        let Self { id, seq, transit, priority, since_ms, row } = self;
+        Item { id, seq, transit, priority, since_ms, row: row.into_owned() }
+    }
 }
 
 /// One change.
