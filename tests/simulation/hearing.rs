@@ -161,9 +161,6 @@ impl World {
             self.witness.leave(stay);
         }
         c.newest_direct.clear();
-        if let Some(before) = &c.me {
-            self.mail.ended(before);
-        }
         if !c.watches() && user.starts_with('k') {
             c.inbox = Some(self.witness.enter(&inbox(&user), since, None, Ear::default())?);
         }
@@ -212,7 +209,7 @@ impl World {
             self.witness.leave(stay);
         }
         // It may have become somebody and not have heard so.
-        for user in c.me.iter().chain(c.authenticating.iter().map(|(user, _)| user)) {
+        if let Some(user) = &c.who {
             self.mail.ended(user);
         }
     }

@@ -74,7 +74,10 @@ impl World {
                     c.ask(Asked::EmptyAuth);
                 } else {
                     c.ask(Asked::Auth);
-                    c.who = Some(name.clone());
+                    if let Some(before) = c.who.replace(name.clone()) {
+                        self.mail.ended(&before);
+                    }
+                    let c = &mut self.clients[client];
                     c.authenticating.push_back((name.clone(), since));
                 }
                 format!(r#"{{"type":"auth","token":"{name}"}}"#)
