@@ -5,6 +5,7 @@ mod aegisx;
 mod call;
 mod fault;
 mod fields;
+mod messages;
 mod nexus;
 mod notice;
 mod openapi;

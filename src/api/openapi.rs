@@ -38,10 +38,14 @@ fn operation(route: &Route) -> Value {
         .map(|(status, meaning)| (status.to_string(), answer(route, *status, meaning)))
         .collect();
     let mut operation = json!({ "summary": route.summary, "responses": answers });
-    let parameters: Vec<_> = route
-        .vars()
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": parameter(route, name) }))
-        .collect();
+    let of_path = route.vars().map(
+        |name| json!({ "name": name, "in": "path", "required": true, "schema": parameter(route, name) }),
+    );
+    let of_query = route.query.iter().map(|p| {
+        let (name, what, needed) = (p.name, p.what, p.needed);
+        json!({ "name": name, "in": "query", "description": what, "required": needed, "schema": (p.make)() })
+    });
+    let parameters: Vec<_> = of_path.chain(of_query).collect();
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -97,7 +101,7 @@ mod tests {
             assert!(operation["responses"].as_object().is_some_and(|r| !r.is_empty()), "{route:?}");
             let empty = Vec::new();
             let named = operation["parameters"].as_array().unwrap_or(&empty).iter().map(|p| &p["name"]);
-            assert!(named.eq(route.vars().collect::<Vec<_>>()), "{route:?}");
+            assert!(named.eq(route.vars().chain(route.query.iter().map(|p| p.name))), "{route:?}");
             let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
             match route.body {
                 None => assert!(body.is_null()),

@@ -4,8 +4,10 @@ use hyper::{Method, Response, StatusCode, header};
 use serde_json::Value;
 
 use super::call::{Asked, Backend, Site, Vars};
-use super::{aegisx, nexus, openapi, page, sge, tusk};
-use crate::model::Op;
+use super::fault::Answer;
+use super::visit::Visit;
+use super::{aegisx, messages, nexus, openapi, page, sge, tusk};
+use crate::model::{Dialect, Op};
 use crate::net::{Body, respond};
 use crate::telemetry::prometheus;
 
@@ -18,6 +20,8 @@ pub struct Route {
     pub summary: &'static str,
     /// The body it takes, if it takes one.
     pub body: Option<Schema>,
+    /// What its query may say.
+    pub query: &'static [Parameter],
     /// Status codes it answers with, and what they mean.
     pub answers: &'static [(u16, &'static str)],
     pub action: Endpoint,
@@ -30,6 +34,16 @@ pub struct Schema {
     pub make: fn() -> Value,
 }
 
+/// A parameter of a query.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub needed: bool,
+    pub what: &'static str,
+    /// Its schema.
+    pub make: fn() -> Value,
+}
+
 /// What a route does. The compiler asks for a handler of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -38,6 +52,8 @@ pub enum Endpoint {
     Metrics,
     OpenApi,
     Page,
+    /// Over the conversations of a user of that dialect.
+    Search(Dialect),
     Sge(sge::Call),
     Nexus(nexus::Call),
     Aegisx(aegisx::Call),
@@ -49,7 +65,11 @@ pub type Answers = &'static [(u16, &'static str)];
 
 impl Route {
     pub const fn get(path: &'static str, summary: &'static str, answers: Answers, action: Endpoint) -> Self {
-        Self { method: "GET", path, summary, body: None, answers, action }
+        Self { method: "GET", path, summary, body: None, query: &[], answers, action }
+    }
+
+    pub const fn asking(self, query: &'static [Parameter]) -> Self {
+        Self { query, ..self }
     }
 
     pub const fn delete(
@@ -83,12 +103,33 @@ const GENERAL: &[Route] = &[
     Route::get(
         "/readyz",
         "Messages can be delivered: a probe went round every shard",
-        &[(200, "It did"), (503, "A shard did not answer, or the server is draining")],
+        &[(200, "It did"), (503, "A shard did not answer, the store refuses, or the server is draining")],
         Endpoint::Readyz,
     ),
     Route::get("/metrics", "Figures for Prometheus", &[(200, "Text exposition")], Endpoint::Metrics),
     Route::get("/openapi.json", "Every operation, for programs", &[(200, "OpenAPI 3.1")], Endpoint::OpenApi),
     Route::get("/", "A page for people", &[(200, "HTML")], Endpoint::Page),
+    Route::get(
+        "/xmpp/messages/search",
+        "SGE: search one's own conversations",
+        messages::SEARCH_ANSWERS,
+        Endpoint::Search(Dialect::Sge),
+    )
+    .asking(messages::SEARCH_PARAMETERS),
+    Route::get(
+        "/api/messages/search",
+        "NEXUS: search one's own conversations",
+        messages::SEARCH_ANSWERS,
+        Endpoint::Search(Dialect::Nexus),
+    )
+    .asking(messages::SEARCH_PARAMETERS),
+    Route::get(
+        "/api/conversations/search",
+        "Gator: search one's own conversations (GAT-75)",
+        messages::SEARCH_ANSWERS,
+        Endpoint::Search(Dialect::Gator),
+    )
+    .asking(messages::SEARCH_PARAMETERS),
 ];
 
 /// Every operation.
@@ -155,12 +196,17 @@ pub async fn handle(route: &Route, asked: &Asked<'_>, backend: &impl Backend, si
         Endpoint::Metrics => Ok(metrics(site)),
         Endpoint::OpenApi => Ok(json_response(StatusCode::OK, &openapi::document())),
         Endpoint::Page => Ok(html(page::render(site))),
+        Endpoint::Search(dialect) => search(dialect, asked, backend, site).await,
         Endpoint::Sge(call) => sge::handle(call, asked, backend, site).await,
         Endpoint::Nexus(call) => nexus::handle(call, asked, backend, site).await,
         Endpoint::Aegisx(call) => aegisx::handle(call, asked, backend, site).await,
         Endpoint::Tusk(call) => tusk::handle(call, asked, backend, site).await,
     };
     answer.unwrap_or_else(|fault| fault.response())
+}
+
+async fn search(dialect: Dialect, asked: &Asked<'_>, backend: &impl Backend, site: &Site) -> Answer {
+    messages::search(&Visit::new(dialect, asked, backend, site)?).await
 }
 
 async fn readyz(backend: &impl Backend, site: &Site) -> Response<Body> {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Asked, Backend, Site, TOTAL_COUNT_HEADER};
 use super::fault::{Answer, Fault};
 use super::fields::Fields;
+use super::messages;
 use super::notice::{self, Notice};
 use super::routes::{Answers, Endpoint, Route, Schema};
 use super::visit::{Visit, no_answer, ok, schema};
@@ -31,6 +32,7 @@ pub enum Call {
     Presence,
     SetPresence,
     PresenceHistory,
+    Messages,
     Roster,
     SetContact,
     RemoveContact,
@@ -103,6 +105,13 @@ pub const ROUTES: &[Route] = &[
         HISTORY,
         Endpoint::Sge(Call::PresenceHistory),
     ),
+    Route::get(
+        "/xmpp/messages",
+        "SGE: what was said with a user, or in a group, before (SGE-46)",
+        messages::PAGE_ANSWERS,
+        Endpoint::Sge(Call::Messages),
+    )
+    .asking(messages::PAGE_PARAMETERS),
     Route::get("/xmpp/roster", "SGE: one's contacts (SGE-38)", ROSTER, Endpoint::Sge(Call::Roster)),
     Route::post(
         "/xmpp/roster",
@@ -147,6 +156,7 @@ pub async fn handle(call: Call, asked: &Asked<'_>, backend: &impl Backend, site:
         Call::Presence => presence(&visit()?).await,
         Call::SetPresence => set_presence(&visit()?).await,
         Call::PresenceHistory => history(&visit()?).await,
+        Call::Messages => messages::page(&visit()?).await,
         Call::Roster | Call::SetContact | Call::RemoveContact => roster(call, &visit()?).await,
         Call::Broadcast => broadcast(&visit()?).await,
         Call::Notify => notify(&visit()?).await,

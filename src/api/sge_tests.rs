@@ -218,7 +218,9 @@ async fn a_broadcast_goes_where_its_channel_is() {
         assert_eq!((status, &body["delivered"]), (200, &json!(false)));
         let (name, op, _) = stage.last();
         assert_eq!(name, named(Dialect::Sge, "default", Kind::User, "v"));
-        assert!(matches!(op, Op::Notify { notification: told, transit: false } if told == notification(Some(channel))));
+        assert!(
+            matches!(op, Op::Notify { notification: told, transit: false } if told == notification(Some(channel)))
+        );
     }
     for channel in ["presence:v", "room:x", "group:", ":"] {
         assert_eq!(stage.status("u", "POST", &format!("/ws/broadcast/{channel}"), NOTICE).await, 400);

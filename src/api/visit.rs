@@ -1,8 +1,10 @@
 //! One REST call of a dialect, and who makes it: what its handlers share.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::call::{Asked, Backend, Site, Who};
@@ -77,6 +79,15 @@ impl<'a, B: Backend> Visit<'a, B> {
     /// What a variable segment of the path says, as long as it is.
     pub fn segment(&self, name: &'static str) -> &'a str {
         self.asked.vars.get(name)
+    }
+
+    /// A parameter of the query, decoded; one that is no text is passed over.
+    pub fn query(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut pairs = self.asked.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let value = pairs.find(|(known, _)| *known == name)?.1;
+        let decoded = percent_decode_str(value).decode_utf8().ok()?;
+        // Forms write blanks so.
+        Some(if value.contains('+') { value_with_blanks(value)?.into() } else { decoded })
     }
 
     /// A name that a variable segment of the path says.
@@ -186,6 +197,11 @@ impl<'a, B: Backend> Visit<'a, B> {
         let home = self.channel(Kind::Topic, "");
         self.ask(home, Op::AnnounceAll { realm: self.realm(), tenant, event }).await.map(|_| ())
     }
+}
+
+fn value_with_blanks(value: &str) -> Option<String> {
+    let value = value.replace('+', "%20");
+    percent_decode_str(&value).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// A moment in milliseconds since 1970, as dialects of JavaScript write it.

@@ -12,7 +12,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use line::Line;
-use verbs::{Means, apply_to_room, apply_to_topic, apply_to_user, answer_for_nothing, keeps_mail, makes_a_user};
+use verbs::{
+    Means, answer_for_nothing, apply_to_room, apply_to_topic, apply_to_user, keeps_mail, makes_a_user,
+};
 
 use super::directory::Directory;
 use super::log::{Log, Sleeping};
@@ -23,8 +25,8 @@ use super::user::{self, User};
 use super::{Ask, HomeLimits, Outlet, RealmLimits, Stamp};
 use crate::clock::Now;
 use crate::model::{
-    ChannelId, ChannelName, Command, Dialect, Event, Kind, MessageId, Op, Origin, Page, Presence,
-    Principal, RealmId, Reply, ReplyTo, RoomInfo, RoomSettings, Target, Ticket,
+    ChannelId, ChannelName, Command, Dialect, Event, Kind, MessageId, Op, Origin, Page, Presence, Principal,
+    RealmId, Reply, ReplyTo, RoomInfo, RoomSettings, Target, Ticket,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -271,11 +273,7 @@ impl Homes {
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
                 // What is said where nobody is has its place in the log all the same.
-                (
-                    None,
-                    Kind::Room,
-                    Op::Join { .. } | Op::Publish { .. } | Op::History(_),
-                ) => {
+                (None, Kind::Room, Op::Join { .. } | Op::Publish { .. } | Op::History(_)) => {
                     let log = self.log_of(name);
                     Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name, log)))))
                 }

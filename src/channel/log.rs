@@ -175,12 +175,14 @@ impl Log {
             (Some(events), _) => Some(events.take(limits.events + 1).cloned().collect()),
             (None, Some(page)) => {
                 let whole = page.head == head && page.first <= after + 1 && !page.more;
-                whole.then(|| page.events.iter().map(|(seq, event)| (*seq, Arc::new(event.clone()))).collect())
+                whole
+                    .then(|| page.events.iter().map(|(seq, event)| (*seq, Arc::new(event.clone()))).collect())
             }
             (None, None) if durable => return Recovery::Ask { after, limit: limits.events + 1 },
             (None, None) => None,
         };
-        let bytes = |events: &Vec<(u64, Arc<Event>)>| events.iter().map(|(_, e)| size_of_event(e)).sum::<usize>();
+        let bytes =
+            |events: &Vec<(u64, Arc<Event>)>| events.iter().map(|(_, e)| size_of_event(e)).sum::<usize>();
         match missed.filter(|m| m.len() <= limits.events && bytes(m) <= limits.bytes) {
             Some(missed) => told(false, missed),
             None => told(true, Vec::new()),
@@ -189,7 +191,14 @@ impl Log {
 
     /// What the store is to be asked for.
     pub fn question(channel: &ChannelName, after: u64, limit: usize, limits: ReplayLimits) -> LogQuery {
-        LogQuery { channel: channel.clone(), after, with: None, messages: false, limit, bytes: limits.bytes + 1 }
+        LogQuery {
+            channel: channel.clone(),
+            after,
+            with: None,
+            messages: false,
+            limit,
+            bytes: limits.bytes + 1,
+        }
     }
 }
 

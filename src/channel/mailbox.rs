@@ -86,7 +86,8 @@ impl Mailbox {
             for mut item in self.handed.remove(at).1 {
                 let id = item.event.id();
                 confirms.extend(item.confirm.take());
-                let awaited = matches!(*item.event, Event::Direct(_)) && self.await_acknowledgement(item, max);
+                let awaited =
+                    matches!(*item.event, Event::Direct(_)) && self.await_acknowledgement(item, max);
                 over.extend(id.filter(|_| !awaited));
             }
         }

@@ -81,12 +81,7 @@ impl Room {
     }
 
     /// A room made by hand (TUS-24).
-    pub fn created(
-        name: &ChannelName,
-        log: Log,
-        settings: RoomSettings,
-        creator: Option<Arc<str>>,
-    ) -> Self {
+    pub fn created(name: &ChannelName, log: Log, settings: RoomSettings, creator: Option<Arc<str>>) -> Self {
         Self { settings, kept: true, creator, ..Self::joined(name, log) }
     }
 
@@ -419,7 +414,12 @@ impl Room {
 
     /// Whether that message may be read, changed or taken back by the asker; only its author changes it (NEX-24,
     /// NEX-25). `None`: it is none of the newest, and the store has to say.
-    pub fn may_amend(&self, ask: &Ask<'_>, message: MessageId, change: &Change) -> Option<Result<(), Refusal>> {
+    pub fn may_amend(
+        &self,
+        ask: &Ask<'_>,
+        message: MessageId,
+        change: &Change,
+    ) -> Option<Result<(), Refusal>> {
         match self.recent.iter().rev().find(|(id, _)| *id == message) {
             Some((_, author)) if !matches!(change, Change::Read) && *author != ask.origin.user => {
                 Some(Err(NOT_THE_AUTHOR))

@@ -6,9 +6,7 @@ use super::log::Log;
 use super::repeats::Repeats;
 use super::room::{Draft, Saying};
 use super::{Ask, Interest, Outlet};
-use crate::model::{
-    Begun, ChannelName, Echo, Event, Except, Kind, Message, Reply, Variant,
-};
+use crate::model::{Begun, ChannelName, Echo, Event, Except, Kind, Message, Reply, Variant};
 
 /// A named channel, a tenant's channel, or those who watch one user.
 #[derive(Debug)]

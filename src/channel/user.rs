@@ -141,7 +141,7 @@ impl User {
     }
 
     /// The rooms it is in, and the conversations it is one of.
-    fn rooms(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub fn rooms(&self) -> impl Iterator<Item = &Arc<str>> {
         let held = self.claims.iter().map(|(room, _)| room);
         let standing = self.kept.standing.iter().filter(|s| !self.claims.iter().any(|(room, _)| room == *s));
         held.chain(standing)
@@ -370,7 +370,13 @@ impl User {
 
     /// A message from this user to another: its own devices hear it here, in the order of all that they hear, and
     /// then it is sent on (SGE-23).
-    pub fn send_on(&mut self, ask: &Ask<'_>, message: Message, request: Option<Arc<str>>, outlet: &mut impl Outlet) {
+    pub fn send_on(
+        &mut self,
+        ask: &Ask<'_>,
+        message: Message,
+        request: Option<Arc<str>>,
+        outlet: &mut impl Outlet,
+    ) {
         if message.place != self.name.id {
             let seq = ask.number(&self.log);
             let event = Arc::new(Event::Direct(message.clone()));
@@ -448,7 +454,9 @@ impl User {
     /// What the store had kept before the restart waits on. Whether there is more of it now.
     pub fn restore(&mut self, waiting: Waiting, max: usize) -> bool {
         let Waiting { event, seq, priority, since_ms, .. } = waiting;
-        self.mailbox.keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max).is_none()
+        self.mailbox
+            .keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max)
+            .is_none()
     }
 
     /// What is known of it from before the restart.

@@ -199,13 +199,22 @@ pub const CONTACTS_PER_USER: Bound = count("contacts", 500, 1, MANY, "each devic
     .costing("per contact its name and groups, and a place in a list per device");
 
 /// Events of one channel in memory.
-pub const HISTORY_MEMORY_EVENTS: Bound =
-    count("events", 256, 1, 100_000, "a reconnecting client has missed fewer; older ones come from the store")
-        .costing("the text and some 300 bytes each, per channel with traffic, within the shard's bytes");
+pub const HISTORY_MEMORY_EVENTS: Bound = count(
+    "events",
+    256,
+    1,
+    100_000,
+    "a reconnecting client has missed fewer; older ones come from the store",
+)
+.costing("the text and some 300 bytes each, per channel with traffic, within the shard's bytes");
 /// Events of all channels of a shard in memory.
-pub const HISTORY_MEMORY_BYTES: Bound =
-    bytes(64 * MIB, 64 * KIB, 64 * 1024 * MIB, "a thousand busy channels' newest; without a store it is all there is")
-        .costing("per shard");
+pub const HISTORY_MEMORY_BYTES: Bound = bytes(
+    64 * MIB,
+    64 * KIB,
+    64 * 1024 * MIB,
+    "a thousand busy channels' newest; without a store it is all there is",
+)
+.costing("per shard");
 /// Events told to one who comes back.
 pub const REPLAY_EVENTS: Bound =
     count("events", 1000, 1, 100_000, "who missed more asks for the history, page by page")

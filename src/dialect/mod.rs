@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn echo_has_no_words_and_writes_nothing() {
         let mut out = BytesMut::from("before");
-        let aside = Aside { tag: None, at_ms: 0 };
+        let aside = Aside { tag: None, user: "", at_ms: 0 };
         let saying = Saying::Delivered { id: MessageId::random(1), room: None, at_ms: 0 };
         assert!(!encode_event(Dialect::Echo, &presence(), Some(1), &mut out));
         assert!(!encode_saying(Dialect::Echo, &saying, &aside, &mut out));

@@ -11,6 +11,8 @@ use crate::model::{Address, Contact, MessageId, Position, Principal, Refusal, St
 pub struct Aside<'a> {
     /// What the client called its message, as JSON; said back (SGE-10).
     pub tag: Option<&'a str>,
+    /// Whose connection it is; empty: nobody's.
+    pub user: &'a str,
     /// The present, in milliseconds since 1970.
     pub at_ms: u64,
 }

@@ -284,7 +284,7 @@ fn says_everything(texts: &[Arc<str>], bits: u128, at_ms: u64, more: bool) -> Re
     let tag = Value::from(&**text).to_string();
     for saying in &sayings {
         for dialect in SERVED {
-            let aside = Aside { tag: more.then_some(&tag), at_ms };
+            let aside = Aside { tag: more.then_some(&tag), user: "", at_ms };
             check(dialect, |out| encode_saying(dialect, saying, &aside, out))?;
         }
     }
@@ -321,7 +321,7 @@ proptest! {
         for (dialect, place, join, member) in joins() {
             for saying in [Saying::Joined { place, position: Some(position) }, Saying::Gap { place, position }] {
                 let mut out = BytesMut::new();
-                let said = encode_saying(dialect, &saying, &Aside { tag: None, at_ms: 0 }, &mut out);
+                let said = encode_saying(dialect, &saying, &Aside { tag: None, user: "", at_ms: 0 }, &mut out);
                 prop_assert!(said, "{}", dialect);
                 let mut frame: Value = serde_json::from_slice(&out).expect("JSON");
                 let told = numbered(dialect, &mut frame);

@@ -48,13 +48,7 @@ pub struct Speaker {
 
 impl Dispatch {
     /// `durable`: there is a store.
-    pub fn new(
-        shard: u16,
-        shards: u16,
-        speakers: Vec<Speaker>,
-        deflate_min: usize,
-        durable: bool,
-    ) -> Self {
+    pub fn new(shard: u16, shards: u16, speakers: Vec<Speaker>, deflate_min: usize, durable: bool) -> Self {
         Self {
             shard,
             shards,
@@ -117,7 +111,9 @@ impl Dispatch {
                 let is = move |v: &Variant| v.dialect == dialect && (v.numbered == numbered || seq.is_none());
                 interest.variants().any(|v| is(&v))
             };
-            if (seq.is_none() || wanted(false)) && !self.encode_variants(dialect, event, None, interest, &mut frames) {
+            if (seq.is_none() || wanted(false))
+                && !self.encode_variants(dialect, event, None, interest, &mut frames)
+            {
                 continue;
             }
             if seq.is_some() && wanted(true) {

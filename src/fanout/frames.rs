@@ -82,7 +82,10 @@ mod tests {
         let local = LocalFrames::from(frames);
         assert_eq!(&***local.get(deflate).expect("own"), b"small");
         assert!(local.get(Variant { dialect: Dialect::Echo, ..plain }).is_none());
-        assert!(local.get(Variant { numbered: true, ..deflate }).is_some(), "without a number all read the same");
+        assert!(
+            local.get(Variant { numbered: true, ..deflate }).is_some(),
+            "without a number all read the same"
+        );
         let mut only = Frames::default();
         only.push(deflate, Bytes::from_static(b"small"));
         assert!(LocalFrames::from(only).get(plain).is_none());

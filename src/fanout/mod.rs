@@ -11,6 +11,6 @@ mod membership;
 
 pub use delivery::{Delivery, Feed};
 pub use dispatch::{Dispatch, Speaker};
-pub use inquiry::Inquiry;
 pub use frames::{Frame, Frames, LocalFrames};
+pub use inquiry::Inquiry;
 pub use membership::{Member, Membership};

@@ -151,6 +151,11 @@ pub enum Op {
     },
     /// What a channel's log has.
     History(Box<HistoryQuery>),
+    /// Messages in the user's own conversations that have all of these words, the newest first.
+    Search {
+        words: Box<str>,
+        limit: usize,
+    },
     /// A device is gone, and with it its claims.
     Detach {
         variant: Variant,

@@ -11,7 +11,7 @@ use super::{ChannelName, Contact, Event, MessageId, Presence, Priority, RoomSett
 pub type Ticket = u64;
 
 /// One change.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// The next event of a channel, which the store numbers. At most one in a request. `request`: what its sender
     /// calls it, in that channel; seen before, the whole request is not done again.
@@ -41,7 +41,7 @@ pub struct Receipt {
 }
 
 /// Something that waits for a user; known by its event's id ([`Event::id`]).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub event: Event,
     /// Its number in the channel it belongs to; 0: it has none.
@@ -126,7 +126,7 @@ pub struct LogQuery {
 }
 
 /// A part of a channel's log.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The highest number given out in the channel; 0: none.
     pub head: u64,
@@ -139,7 +139,7 @@ pub struct Page {
 }
 
 /// One message that was found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     pub channel: ChannelName,
     pub seq: u64,
@@ -147,7 +147,7 @@ pub struct Found {
 }
 
 /// An answer of the store.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Written(Outcome),
     Page(Page),
@@ -157,7 +157,7 @@ pub enum Answer {
 }
 
 /// What a home finds when it begins: something kept for one of its channels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
     Fact(Fact),
     Waiting(Waiting),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    ChannelId, ConnKey, Contact, Event, Kind, MessageId, Position, Presence, Refusal, RoomInfo, Wording,
+    ChannelId, ConnKey, Contact, Event, Found, Kind, MessageId, Position, Presence, Refusal, RoomInfo,
+    Wording,
 };
 
 /// Where a reply goes.
@@ -75,6 +76,7 @@ pub enum Reply {
         events: Vec<(u64, Arc<Event>)>,
         next: Option<u64>,
     },
+    Found(Vec<Found>),
     Claimed {
         room: Arc<str>,
     },

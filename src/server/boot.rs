@@ -113,7 +113,8 @@ impl Server {
         let cpus = if config.server.pin { affinity::allowed_cpus() } else { Vec::new() };
         let (end, ended) = flume::bounded(shards);
         let (mut controls, mut threads) = (Vec::new(), Vec::new());
-        let parts = ports.into_iter().zip(wakes).zip(writers).zip(listeners).zip(clients.into_iter().zip(dealt));
+        let parts =
+            ports.into_iter().zip(wakes).zip(writers).zip(listeners).zip(clients.into_iter().zip(dealt));
         for (shard, ((((port, bell), counters), listeners), (client, kept))) in parts.enumerate() {
             let (control, receiver) = flume::bounded(2);
             let launch = Launch {

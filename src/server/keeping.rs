@@ -65,7 +65,10 @@ impl Keeping {
     }
 
     /// Starts the store's threads: a client for each shard, or none.
-    pub fn start(self, bells: &[Arc<Bell<EventFd>>]) -> Result<(Option<Running>, Vec<Option<Client>>), StartError> {
+    pub fn start(
+        self,
+        bells: &[Arc<Bell<EventFd>>],
+    ) -> Result<(Option<Running>, Vec<Option<Client>>), StartError> {
         let Some(opened) = self.opened else { return Ok((None, bells.iter().map(|_| None).collect())) };
         let wakers = bells.iter().map(|bell| Box::new(Answers(bell.clone())) as Box<dyn Notify>);
         let (running, clients) = opened.start(wakers.collect()).map_err(StartError::StoreThreads)?;

@@ -24,9 +24,7 @@ use crate::conn::{Conn, OutboxPool};
 use crate::dialect::JsonScratch;
 use crate::fanout::{Delivery, Dispatch, Membership};
 use crate::lane::{Backlog, Notify, Port};
-use crate::model::{
-    ChannelName, CloseReason, Command, ConnKey, Dialect, Kept, Op, RealmId, Reply, Target,
-};
+use crate::model::{ChannelName, CloseReason, Command, ConnKey, Dialect, Kept, Op, RealmId, Reply, Target};
 use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.

@@ -215,8 +215,10 @@ impl<N: Notify> Core<N> {
         saying: &Saying<'_>,
         tag: Option<&str>,
     ) -> Option<bytes::Bytes> {
-        let dialect = self.conn(key)?.variant.dialect;
-        let aside = Aside { tag, at_ms: self.now.unix_ms };
+        let conn = self.conns.get(key.index as usize).filter(|c| c.key == key)?;
+        let dialect = conn.variant.dialect;
+        let user = conn.who.as_ref().map_or("", |who| &who.user);
+        let aside = Aside { tag, user, at_ms: self.now.unix_ms };
         let mut said = false;
         let frame = text_frame(&mut self.scratch, |out| {
             said = dialect::encode_saying(dialect, saying, &aside, out);
@@ -336,7 +338,8 @@ impl<N: Notify> Core<N> {
     fn tell_event(&mut self, key: ConnKey, event: &Event, seq: Option<u64>) {
         let Some(dialect) = self.conn(key).map(|c| c.variant.dialect) else { return };
         let mut said = false;
-        let frame = text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, seq, out));
+        let frame =
+            text_frame(&mut self.scratch, |out| said = dialect::encode_event(dialect, event, seq, out));
         if said {
             self.push(key, Rc::new(frame));
         }
@@ -425,7 +428,8 @@ impl<N: Notify> Core<N> {
         let place = self.membership.add(channel, Member { index: key.index, variant });
         let followed = !asked && wording.kind() == Kind::Presence;
         let asked = !followed;
-        let joined = Joined { channel, name, wording, place, asked, followed, numbered, from, leaving: false };
+        let joined =
+            Joined { channel, name, wording, place, asked, followed, numbered, from, leaving: false };
         if wording.kind() == Kind::User {
             conn.inbox = Some(joined);
             return;

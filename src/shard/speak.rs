@@ -96,7 +96,10 @@ impl<N: Notify> Core<N> {
                 let own = conn.who.as_ref().map(|who| who.user.clone()).unwrap_or_default();
                 // A service speaks for others (ruling S10).
                 let from = speech.from.unwrap_or(&own);
-                (self.channel_name(key, Address::Inbox(from)), Op::SendFrom { to: to.into(), text, detail, request })
+                (
+                    self.channel_name(key, Address::Inbox(from)),
+                    Op::SendFrom { to: to.into(), text, detail, request },
+                )
             }
             _ => (self.channel_name(key, Address::Chat(to)), Op::SendDirect { text, detail, request }),
         };

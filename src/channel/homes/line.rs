@@ -189,9 +189,10 @@ impl Homes {
                 self.learn(index, &op, &page);
                 self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
             }
+            Answer::Found(found) => self.answer(&origin, Reply::Found(found), outlet),
             // Whoever comes in does, and is told of a gap; who asks for history is refused.
-            Answer::Found(_) | Answer::Unreadable => match op {
-                Op::History(_) => self.answer(&origin, Reply::Refused(NOT_READ), outlet),
+            Answer::Unreadable => match op {
+                Op::History(_) | Op::Search { .. } => self.answer(&origin, Reply::Refused(NOT_READ), outlet),
                 op => {
                     let page = Page { head: u64::MAX, first: u64::MAX, ..Page::default() };
                     self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
@@ -261,7 +262,10 @@ fn must_write(op: &Op) -> bool {
 /// Verbs that may have to ask the store.
 fn must_ask(op: &Op) -> bool {
     must_write(op)
-        || matches!(op, Op::Join { .. } | Op::Attach { .. } | Op::Locate { .. } | Op::History(_))
+        || matches!(
+            op,
+            Op::Join { .. } | Op::Attach { .. } | Op::Locate { .. } | Op::History(_) | Op::Search { .. }
+        )
 }
 
 /// Verbs that must not overtake others of their channel, nor be overtaken. What is ephemeral or only asks for how

@@ -10,8 +10,8 @@ use crate::channel::user::User;
 use crate::channel::{Ask, Stamp};
 use crate::clock::Now;
 use crate::model::{
-    ChannelName, Event, Fact, FactKey, HistoryQuery, Kind, LogQuery, Op, Origin, Page, Priority, Query, Receipt,
-    Record, Refusal, Since, Variant, Waiting,
+    ChannelName, Event, Fact, FactKey, HistoryQuery, Kind, LogQuery, Op, Origin, Page, Priority, Query,
+    Receipt, Record, Refusal, Since, Variant, Waiting,
 };
 
 /// What a command needs of the store.
@@ -44,12 +44,15 @@ impl Homes {
                 return Plan::Read(Query::Log(Log::question(body.name(), 0, 0, self.limits.replay)));
             }
             Op::History(query) => return plan_history(body, query),
+            Op::Search { words, limit } => return plan_search(body, words, *limit),
             _ => {}
         }
         match body {
             Body::Room(room) => plan_for_room(room, &ask, op, self.limits.seed),
             Body::Topic(topic) => {
-                let Some(event) = said(body, &ask, op, Fresh { seed: self.limits.seed }) else { return Plan::Free };
+                let Some(event) = said(body, &ask, op, Fresh { seed: self.limits.seed }) else {
+                    return Plan::Free;
+                };
                 match topic.remembers(&event) {
                     true => Plan::Write(vec![append(topic.name(), event, op, &ask)]),
                     false => Plan::Free,
@@ -144,12 +147,8 @@ fn said_by_user(user: &User, ask: &Ask<'_>, op: &Op) -> Option<Event> {
         }
         Op::Receive { message } => Some(Event::Direct((**message).clone())),
         Op::Notify { notification, .. } => Some(Event::Notification(notification.clone())),
-        Op::NotificationRead { id } => {
-            Some(Event::NotificationRead { id: *id, at_ms: ask.now.unix_ms })
-        }
-        Op::NotificationClear { id } => {
-            Some(Event::NotificationCleared { id: *id, at_ms: ask.now.unix_ms })
-        }
+        Op::NotificationRead { id } => Some(Event::NotificationRead { id: *id, at_ms: ask.now.unix_ms }),
+        Op::NotificationClear { id } => Some(Event::NotificationCleared { id: *id, at_ms: ask.now.unix_ms }),
         _ => None,
     }
 }
@@ -263,6 +262,18 @@ fn plan_for_user(user: &User, ask: &Ask<'_>, op: &Op) -> Plan {
     }
     records.push(append(&channel, event, op, ask));
     Plan::Write(records)
+}
+
+/// In what the user is one of.
+fn plan_search(body: &Body, words: &str, limit: usize) -> Plan {
+    let Body::User(user) = body else { return Plan::Free };
+    let mut channels = vec![user.name.clone()];
+    channels.extend(user.rooms().map(|room| ChannelName {
+        kind: Kind::Room,
+        id: room.clone(),
+        ..user.name.clone()
+    }));
+    Plan::Read(Query::Search { channels, words: words.into(), limit })
 }
 
 fn plan_history(body: &Body, query: &HistoryQuery) -> Plan {

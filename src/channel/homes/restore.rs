@@ -44,7 +44,9 @@ impl Homes {
     /// Of a conversation's member, its home is told as of a fact of the conversation.
     fn restore_fact(&mut self, name: &ChannelName, fact: Fact) {
         match (name.kind, fact) {
-            (Kind::Room, Fact::Room { settings, creator }) => self.restored_room(name).settle(settings, creator),
+            (Kind::Room, Fact::Room { settings, creator }) => {
+                self.restored_room(name).settle(settings, creator)
+            }
             (Kind::Room, Fact::Standing(user)) => self.restored_room(name).remember_member(user),
             (Kind::User, fact) => self.restored_user(name).recall(fact),
             _ => {}
@@ -81,9 +83,7 @@ impl Homes {
 
     fn take_in(&mut self, name: ChannelName, waiting: Waiting, now: Now, outlet: &mut impl Outlet) {
         let (user, op) = match waiting.event {
-            Event::Direct(message) => {
-                (message.from.clone(), Op::Receive { message: Box::new(message) })
-            }
+            Event::Direct(message) => (message.from.clone(), Op::Receive { message: Box::new(message) }),
             Event::Notification(notification) => ("".into(), Op::Notify { notification, transit: true }),
             _ => return,
         };

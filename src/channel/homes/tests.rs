@@ -187,7 +187,14 @@ fn refused(heard: &Heard) -> Code {
 }
 
 fn joining(variant: Variant, manner: JoinManner, password: Option<&str>) -> Op {
-    Op::Join { variant, password: password.map(Into::into), manner, username: None, since: None, again: false }
+    Op::Join {
+        variant,
+        password: password.map(Into::into),
+        manner,
+        username: None,
+        since: None,
+        again: false,
+    }
 }
 
 fn leaving(quiet: bool) -> Op {
@@ -195,7 +202,15 @@ fn leaving(quiet: bool) -> Op {
 }
 
 fn saying(text: &str, member: bool) -> Op {
-    Op::Publish { from: None, text: text.into(), detail: None, member, echo: Echo::Member, confirm: false, request: None }
+    Op::Publish {
+        from: None,
+        text: text.into(),
+        detail: None,
+        member,
+        echo: Echo::Member,
+        confirm: false,
+        request: None,
+    }
 }
 
 /// A guest joins.
@@ -209,7 +224,11 @@ fn enter(homes: &mut Homes, room: &str, user: &str, n: u32, manner: JoinManner) 
 }
 
 fn attach_as(homes: &mut Homes, dialect: Dialect, user: &str, n: u32) -> Heard {
-    let op = Op::Attach { variant: Variant { dialect, deflate: false, numbered: false }, rooms: vec![], since: None };
+    let op = Op::Attach {
+        variant: Variant { dialect, deflate: false, numbered: false },
+        rooms: vec![],
+        since: None,
+    };
     act(homes, named(Kind::User, user), me(user, n), op)
 }
 

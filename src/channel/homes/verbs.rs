@@ -14,6 +14,7 @@ use crate::model::{
 };
 
 pub const NO_ROOM: Refusal = Refusal::new(Code::NotFound, "Room not found");
+const NO_STORE: Refusal = Refusal::new(Code::Unavailable, "There is no store to search");
 const QUEUE_FULL: Refusal = Refusal::new(Code::Unavailable, "User is away and no more messages can be kept");
 
 /// What a verb may use besides what it is asked.
@@ -130,6 +131,7 @@ pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             ask.answer(outlet, Reply::Located { wording, position });
         }
         Op::History(query) => ask.answer(outlet, history(&user.log, &query, means.page)),
+        Op::Search { .. } => ask.answer(outlet, Reply::Refused(NO_STORE)),
         Op::Detach { variant, rooms } => user.detach(ask, variant, &rooms, outlet),
         Op::Claim { room, manner } => user.take_place(ask, room, manner, outlet),
         Op::Release { room, for_good } => user.give_up(&room, for_good, outlet),
@@ -258,6 +260,7 @@ pub fn makes_a_user(op: &Op) -> bool {
             | Op::SetPresence { .. }
             | Op::RosterUpdate { .. }
             | Op::History(_)
+            | Op::Search { .. }
     )
 }
 

@@ -15,7 +15,7 @@ const AT_MS: u64 = 1_736_937_000_009;
 const AT: &str = "2025-01-15T10:30:00.009Z";
 /// Needs escaping wherever it stands.
 const ODD: &str = "a\"b\\<c>&'\n\u{1}é😀\u{2028}";
-const ASIDE: Aside<'_> = Aside { tag: Some("7"), at_ms: AT_MS };
+const ASIDE: Aside<'_> = Aside { tag: Some("7"), user: "", at_ms: AT_MS };
 const CONNECTION: Uuid = Uuid::from_u128(0x2a);
 const CONNECTION_ID: &str = "00000000-0000-0000-0000-00000000002a";
 

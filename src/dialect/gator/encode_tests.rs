@@ -17,7 +17,7 @@ const AT_MS: u64 = 1_736_937_000_999;
 const AT: &str = "2025-01-15T10:30:00Z";
 /// Needs escaping wherever it stands.
 const ODD: &str = "a\"b\\<c>&'\n\u{1}é😀\u{2028}";
-const ASIDE: Aside<'_> = Aside { tag: Some("7"), at_ms: AT_MS };
+const ASIDE: Aside<'_> = Aside { tag: Some("7"), user: "", at_ms: AT_MS };
 
 fn text(write: impl FnOnce(&mut BytesMut) -> bool) -> Option<String> {
     let mut out = BytesMut::from("before");

@@ -79,7 +79,7 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
         Saying::Pong => begin("pong", out),
         Saying::Joined { place: Address::Room(room), position } => {
             let frame = begin("room.join", out).name(key!("room_id"), room);
-            frame.word(key!("status"), "joined").position(position)
+            own(frame, aside).word(key!("status"), "joined").position(position)
         }
         Saying::Gap { place, position } => {
             let (key, id) = match place {
@@ -92,7 +92,8 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
         }
         // One who joined by speaking leaves with the only word there is.
         Saying::Left(Address::Room(room) | Address::Conversation(room)) => {
-            begin("room.leave", out).name(key!("room_id"), room).word(key!("status"), "left")
+            let frame = begin("room.leave", out).name(key!("room_id"), room);
+            own(frame, aside).word(key!("status"), "left")
         }
         Saying::Delivered { id, room: Some(room), at_ms } => {
             let frame = begin("chat.delivered", out).word(key!("message_id"), id);
@@ -107,6 +108,11 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
     };
     frame.iso_millis(key!("timestamp"), aside.at_ms).end();
     true
+}
+
+/// The members of the room hear it of the user, and so does the user.
+fn own<'o>(frame: Object<'o>, aside: &Aside<'_>) -> Object<'o> {
+    if aside.user.is_empty() { frame } else { frame.name(key!("user_id"), aside.user) }
 }
 
 fn begin<'o>(kind: &'static str, out: &'o mut BytesMut) -> Object<'o> {

@@ -38,7 +38,7 @@ fn event(event: &Event) -> Option<Value> {
 }
 
 fn saying(saying: &Saying) -> Option<Value> {
-    written(|out| encode_saying(saying, &Aside { tag: Some("\"ignored\""), at_ms: AT_MS }, out))
+    written(|out| encode_saying(saying, &Aside { tag: Some("\"ignored\""), user: "", at_ms: AT_MS }, out))
 }
 
 fn odd() -> Arc<str> {
@@ -325,7 +325,7 @@ fn positions_and_gaps() {
     }
     let mut out = BytesMut::new();
     let gap = Saying::Gap { place: Address::Room("r"), position };
-    assert!(encode_saying(&gap, &Aside { tag: None, at_ms: AT_MS }, &mut out));
+    assert!(encode_saying(&gap, &Aside { tag: None, user: "", at_ms: AT_MS }, &mut out));
     let want = r#"{"event_type":"system.gap","room_id":"r","epoch":"00000000000000ab","seq":7,"timestamp":"2025-01-15T10:30:00.009Z"}"#;
     assert_eq!(&out[..], want.as_bytes());
 }

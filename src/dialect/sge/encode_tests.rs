@@ -41,7 +41,7 @@ fn event(event: &Event) -> Option<Value> {
 
 /// What is said with a tag is the same and the tag.
 fn saying(saying: &Saying) -> Option<Value> {
-    let said = |tag| written(|out| encode_saying(saying, &Aside { tag, at_ms: AT_MS }, out));
+    let said = |tag| written(|out| encode_saying(saying, &Aside { tag, user: "", at_ms: AT_MS }, out));
     let untagged = said(None);
     for (tag, value) in [("\"m\\\"1\"", json!("m\"1")), ("-7", json!(-7))] {
         let want = untagged.clone().map(|mut frame| {
@@ -284,7 +284,7 @@ fn sayings_without_words_write_nothing() {
 fn a_gap_key_for_key_with_the_tag_of_what_was_asked() {
     let gap = Saying::Gap { place: Address::Group("g"), position: Position { epoch: Epoch(1), seq: 0 } };
     let mut out = BytesMut::new();
-    assert!(encode_saying(&gap, &Aside { tag: Some("5"), at_ms: AT_MS }, &mut out));
+    assert!(encode_saying(&gap, &Aside { tag: Some("5"), user: "", at_ms: AT_MS }, &mut out));
     assert_eq!(&out[..], br#"{"type":"Gap","channel":"group:g","epoch":"0000000000000001","seq":0,"id":5}"#);
 }
 

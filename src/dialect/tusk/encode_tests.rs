@@ -42,7 +42,7 @@ fn event(event: &Event) -> Value {
 }
 
 /// The tag is for other dialects.
-const ASIDE: Aside<'_> = Aside { tag: Some("7"), at_ms: AT_MS };
+const ASIDE: Aside<'_> = Aside { tag: Some("7"), user: "", at_ms: AT_MS };
 
 fn saying(saying: &Saying<'_>) -> Value {
     written(|out| assert!(encode_saying(saying, &ASIDE, out)))
@@ -242,7 +242,9 @@ fn positions_and_gaps() {
 fn a_batch_keeps_its_payloads_and_their_order() {
     let payloads: Vec<BytesMut> = (0..3)
         .map(|n| {
-            frame(|out| assert!(encode_saying(&Saying::Pong, &Aside { tag: None, at_ms: n * 1000 }, out)))
+            frame(|out| {
+                assert!(encode_saying(&Saying::Pong, &Aside { tag: None, user: "", at_ms: n * 1000 }, out))
+            })
         })
         .collect();
     let got = written(|out| batch(payloads.iter().map(|p| &p[..]), AT, out));

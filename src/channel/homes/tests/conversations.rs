@@ -6,7 +6,15 @@ use crate::model::{Follow, Typing};
 fn speaking(confirm: bool, mentions: &[&str]) -> Op {
     let mentions: Vec<Arc<str>> = mentions.iter().map(|m| Arc::from(*m)).collect();
     let detail = (!mentions.is_empty()).then(|| Box::new(Detail { mentions, ..Detail::default() }));
-    Op::Publish { from: None, text: "hi".into(), detail, member: true, echo: Echo::Member, confirm, request: None }
+    Op::Publish {
+        from: None,
+        text: "hi".into(),
+        detail,
+        member: true,
+        echo: Echo::Member,
+        confirm,
+        request: None,
+    }
 }
 
 fn say(homes: &mut Homes, user: &str, n: u32, op: Op) -> Heard {
@@ -172,7 +180,8 @@ fn those_mentioned_are_told_where_and_not_what_if_they_are_not_in_it() {
     go(&mut homes, "bob", 1);
     let heard = say(&mut homes, "ann", 0, speaking(false, &["ann", "bob", "cid"]));
     let about = Some(("c".into(), message_id(&heard)));
-    let [(_, keep), (0, Command { target, origin, op: Op::Notify { notification, transit: true } })] = &heard.errands[..]
+    let [(_, keep), (0, Command { target, origin, op: Op::Notify { notification, transit: true } })] =
+        &heard.errands[..]
     else {
         panic!("{heard:?}")
     };

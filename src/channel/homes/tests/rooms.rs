@@ -126,7 +126,8 @@ fn the_sender_hears_itself_as_its_dialect_wants_it() {
         detail: None,
         member,
         echo,
-        confirm: false, request: None,
+        confirm: false,
+        request: None,
     };
     for (echo, member, except, answers) in [
         (Echo::Member, true, Except::Nobody, 0),
@@ -160,7 +161,8 @@ fn topics_hear_what_is_said_and_nobodys_coming() {
         detail: None,
         member: true,
         echo: Echo::Never,
-        confirm: false, request: None,
+        confirm: false,
+        request: None,
     };
     let said = act(&mut homes, topic(), me("a", 0), op);
     assert_eq!((texts(&said), &said.events[0].except), (vec!["x"], &Except::Connection(key(0))));

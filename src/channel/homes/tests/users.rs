@@ -113,7 +113,12 @@ fn conversations_count_as_places_also_while_no_device_is_in_them() {
 fn a_device_that_is_in_too_many_rooms_already_is_told_which() {
     let mut homes = Homes::new(0, limits());
     let rooms = ["a", "b", "c"].map(Arc::from).to_vec();
-    let heard = act(&mut homes, named(Kind::User, "u"), me("u", 0), Op::Attach { variant: VARIANT, rooms, since: None });
+    let heard = act(
+        &mut homes,
+        named(Kind::User, "u"),
+        me("u", 0),
+        Op::Attach { variant: VARIANT, rooms, since: None },
+    );
     let Reply::Attached { over, .. } = &heard.replies[0].1 else { panic!("{heard:?}") };
     assert_eq!(over[..], [Arc::from("c")]);
 }
@@ -161,14 +166,6 @@ fn notify(homes: &mut Homes, now_ms: u64, n: u128, priority: Priority) -> bool {
         Reply::Notified { delivered } => *delivered,
         other => panic!("{other:?}"),
     }
-}
-
-fn notified(heard: &Heard) -> Vec<String> {
-    let text = |told: &Told| match &told.event {
-        Event::Notification(n) => Some(n.text.to_string()),
-        _ => None,
-    };
-    heard.events.iter().filter_map(text).collect()
 }
 
 #[test]
