@@ -1,16 +1,19 @@
 //! The command line: which command, and the configuration it runs with.
 
 mod flags;
+mod store;
 mod token;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::config::{self, Config, Surroundings};
 use flags::Flags;
+use store::BackupArgs;
 pub use token::TokenArgs;
 
 /// Exit code of a command line or configuration that cannot be.
@@ -36,6 +39,10 @@ enum Subcommand {
     ConfigDoc,
     /// Mint a JWT
     Token(TokenArgs),
+    /// Copy the store to a file, while the server runs or not
+    Backup(BackupArgs),
+    /// Look whether the store is in order, while the server runs or not
+    CheckStore(Flags),
 }
 
 /// What to do.
@@ -49,6 +56,10 @@ pub enum Command {
     ConfigDoc,
     /// Print this token.
     Token(String),
+    /// Copy the store of a folder to a file.
+    Backup { folder: PathBuf, to: PathBuf },
+    /// Look at the store of this folder.
+    CheckStore(PathBuf),
 }
 
 /// Why there is nothing to do: a text, and where it goes.
@@ -83,6 +94,13 @@ pub fn parse(
                 .map_err(|error| Stop::Refused(error.to_string()))?;
             token.mint(&config.auth).map(Command::Token).map_err(Stop::Refused)
         }
+        Some(Subcommand::Backup(BackupArgs { file, flags })) => {
+            let folder = store::folder(&flags.0, surroundings).map_err(Stop::Refused)?;
+            Ok(Command::Backup { folder, to: file })
+        }
+        Some(Subcommand::CheckStore(flags)) => {
+            store::folder(&flags.0, surroundings).map(Command::CheckStore).map_err(Stop::Refused)
+        }
     }
 }
 
@@ -112,14 +130,23 @@ pub fn run(
 ) -> ExitCode {
     let text = match parse(arguments, surroundings) {
         Ok(Command::Serve(config)) => return serve(*config),
-        Ok(Command::CheckConfig(config)) => config.to_toml(),
-        Ok(Command::ConfigDoc) => config::reference(),
-        Ok(Command::Token(token)) => format!("{token}\n"),
-        Err(Stop::Told(text)) => text,
+        Ok(Command::CheckConfig(config)) => Ok(config.to_toml()),
+        Ok(Command::ConfigDoc) => Ok(config::reference()),
+        Ok(Command::Token(token)) => Ok(format!("{token}\n")),
+        Ok(Command::Backup { folder, to }) => store::backup(&folder, &to),
+        Ok(Command::CheckStore(folder)) => store::check(&folder),
+        Err(Stop::Told(text)) => Ok(text),
         Err(Stop::Refused(why)) => {
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(stderr, "lanecast: {why}");
             return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(failure) => {
+            let _ = writeln!(stderr, "lanecast: {failure}");
+            return ExitCode::FAILURE;
         }
     };
     // A reader that has seen enough (`| head`) is no failure.

@@ -78,3 +78,47 @@ section! {
         search: bool = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn read(toml: &str) -> Result<Store, String> {
+        Config::from_toml(&format!("[store]\n{toml}"))
+            .map(|config| config.store)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_kept_by_default_is_durable_and_searchable_and_has_an_end() {
+        let store = Config::default().store;
+        assert_eq!((store.synchronous, store.search), (Synchronous::Full, true));
+        assert_eq!((store.history_count, store.history_bytes), (10_000, Limit::new(64 << 20)));
+        assert_eq!(store.history_age, Some(Duration::from_secs(30 * 24 * 3600)));
+    }
+
+    #[test]
+    fn nothing_and_everything_can_be_kept() {
+        let store = read("synchronous = 'Normal'\nhistory_count = 0\nhistory_bytes = 0\nhistory_age = 0")
+            .expect("allowed");
+        assert_eq!((store.synchronous, store.history_count), (Synchronous::Normal, 0));
+        assert_eq!((store.history_bytes, store.history_age), (Limit::NONE, None));
+        assert!(read("history_count = 1000000000").is_ok());
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_named_with_what_is() {
+        for (toml, words) in [
+            ("synchronous = 'off'", ["store.synchronous", "full, normal"]),
+            ("history_count = -1", ["store.history_count", "from 0 to"]),
+            ("history_count = 1000000001", ["store.history_count", "1000000000"]),
+            ("history_bytes = 1023", ["store.history_bytes", "or 0 for no limit"]),
+            ("history_age = 0.5", ["store.history_age", "from 1 to"]),
+            ("search = 'yes please'", ["store.search", "true"]),
+        ] {
+            let error = read(toml).expect_err(toml);
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    }
+}

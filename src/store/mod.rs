@@ -8,7 +8,9 @@
 //! The files of a data folder: `lanecast.db` (SQLite, with `-wal` and `-shm` while it is open), `lanecast.mark` (how
 //! many commits were told, [`mark`]), `lock` (held by the server that has it open).
 
+mod backup;
 mod body;
+mod check;
 mod client;
 mod codec;
 mod error;
@@ -30,6 +32,8 @@ mod trim;
 mod words;
 mod writer;
 
+pub use backup::{Report, backup};
+pub use check::{CheckReport, check};
 pub use client::Client;
 pub use error::{BadBytes, StoreError, Unstorable};
 pub use health::{Commits, Health};

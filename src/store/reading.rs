@@ -202,6 +202,11 @@ pub fn receipts(conn: &Connection, owner: &Owner) -> Result<Vec<ReceiptRow>, Sto
 /// As [`Store::snapshot`](super::rows::Store::snapshot).
 pub fn snapshot(conn: &Connection, each: &mut Visitor) -> Result<(), StoreError> {
     let view = conn.unchecked_transaction()?;
+    visit(&view, each)
+}
+
+/// The same within a view that somebody else has.
+pub fn visit(view: &Connection, each: &mut Visitor) -> Result<(), StoreError> {
     let sql = "SELECT realm, tenant, channels.kind, name, facts.kind, key, facts.bytes
                FROM facts JOIN channels ON channels.id = channel ORDER BY channel, facts.kind, key";
     let mut select = view.prepare(sql)?;
