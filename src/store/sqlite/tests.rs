@@ -256,8 +256,6 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
     fn it_answers_as_the_oracle_does(rules in rules(), steps in vec(steps(), 1..40)) {
         let scratch = Scratch::new();
