@@ -1,3 +1,5 @@
+//! Logs in memory: what one who comes back is told, and that no number comes twice.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -112,7 +112,6 @@ pub fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, means: Means<'_>
 
 pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
     let full = !means.room_for_more && !user.has_device();
-    let id = ask.stamp.id;
     match op {
         // Those who were there have heard it; whoever said it need not hear of each who was not.
         Op::Keep { event, .. } if full => user.unqueue(event.id().into_iter().collect(), outlet),
@@ -138,6 +137,34 @@ pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, o
         Op::Grant { limit, window_ms } => user.grant(ask, limit, window_ms, outlet),
         Op::SetPresence { showing } => user.set_presence(ask, showing, outlet),
         Op::PresenceHistory => ask.answer(outlet, Reply::Presences(user.shown.history())),
+        op if keeps_mail(&op) || matches!(op, Op::SendFrom { .. }) => mail(user, ask, op, means, outlet),
+        Op::NotificationRead { id } => {
+            user.mirror(ask, Event::NotificationRead { id, at_ms: ask.now.unix_ms }, outlet);
+        }
+        Op::NotificationClear { id } => {
+            user.mirror(ask, Event::NotificationCleared { id, at_ms: ask.now.unix_ms }, outlet);
+        }
+        Op::Typing { on, from, username, for_ms } => {
+            let writer = from.as_ref().unwrap_or(&ask.origin.user);
+            user.somebody_types(ask, writer, on, username, for_ms, outlet);
+        }
+        Op::Acknowledge { id } => user.acknowledge(ask, id, outlet),
+        Op::Announce { event, except } => {
+            user.relay(ask, &event, &except, outlet);
+            ask.told(outlet, !user.interest.is_empty());
+        }
+        Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
+        Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),
+        Op::RosterRemove { user: contact } => user.remove_contact(ask, &contact, outlet),
+        // The other verbs are for rooms; a name of kind user never carries them.
+        _ => debug_assert!(false, "a room's verb for a user"),
+    }
+}
+
+/// What is said to a user, or by it to another one.
+fn mail(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
+    let id = ask.stamp.id;
+    match op {
         Op::SendDirect { text, detail, request } => {
             let (from, to) = (ask.origin.user.clone(), user.name.id.clone());
             let request = remembered(ask, &from, request);
@@ -159,26 +186,7 @@ pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             user.keep(ask, Said { event, seq, since_ms, confirm }, outlet);
         }
         Op::Notify { notification, transit } => user.notify(ask, notification, transit, outlet),
-        Op::NotificationRead { id } => {
-            user.mirror(ask, Event::NotificationRead { id, at_ms: ask.now.unix_ms }, outlet);
-        }
-        Op::NotificationClear { id } => {
-            user.mirror(ask, Event::NotificationCleared { id, at_ms: ask.now.unix_ms }, outlet);
-        }
-        Op::Typing { on, from, username, for_ms } => {
-            let writer = from.as_ref().unwrap_or(&ask.origin.user);
-            user.somebody_types(ask, writer, on, username, for_ms, outlet);
-        }
-        Op::Acknowledge { id } => user.acknowledge(ask, id, outlet),
-        Op::Announce { event, except } => {
-            user.relay(ask, &event, &except, outlet);
-            ask.told(outlet, !user.interest.is_empty());
-        }
-        Op::RosterGet => ask.answer(outlet, Reply::Roster(user.roster())),
-        Op::RosterUpdate { contact } => user.set_contact(ask, contact, outlet),
-        Op::RosterRemove { user: contact } => user.remove_contact(ask, &contact, outlet),
-        // The other verbs are for rooms; a name of kind user never carries them.
-        _ => debug_assert!(false, "a room's verb for a user"),
+        _ => debug_assert!(false, "no mail"),
     }
 }
 
