@@ -45,13 +45,31 @@ pub trait Backend {
     fn message_id(&self) -> MessageId;
 }
 
-/// Says why the store refuses what must last, while it does.
-pub type StoreFault = Box<dyn Fn() -> Option<String> + Send + Sync>;
+/// The store as operators see it.
+pub trait StoreView: Send + Sync {
+    /// Why it refuses what must last, while it does.
+    fn fault(&self) -> Option<String>;
+    /// Its figures, in the text of a scrape.
+    fn figures(&self) -> String;
+}
+
+/// No store: it refuses nothing and has no figures.
+#[derive(Debug)]
+pub struct NoStore;
+
+impl StoreView for NoStore {
+    fn fault(&self) -> Option<String> {
+        None
+    }
+
+    fn figures(&self) -> String {
+        String::new()
+    }
+}
 
 /// What is the same for every request.
 pub struct Site {
-    /// Asked whether the server is ready.
-    pub store_fault: StoreFault,
+    pub store: Box<dyn StoreView>,
     pub registry: Registry,
     /// Who may do what.
     pub access: Arc<Policy>,

@@ -17,6 +17,6 @@ mod stage;
 mod tusk;
 mod visit;
 
-pub use call::{API_KEY_HEADER, Asked, Backend, Site, StoreFault, TOTAL_COUNT_HEADER, Vars, Who};
+pub use call::{API_KEY_HEADER, Asked, Backend, NoStore, Site, StoreView, TOTAL_COUNT_HEADER, Vars, Who};
 pub use fault::refused;
 pub use routes::{Found, Route, find, handle};

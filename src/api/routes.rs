@@ -213,7 +213,7 @@ async fn readyz(backend: &impl Backend, site: &Site) -> Response<Body> {
     if backend.is_draining() {
         return respond(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
-    if let Some(fault) = (site.store_fault)() {
+    if let Some(fault) = site.store.fault() {
         return respond(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: store: {fault}\n"));
     }
     match backend.ask_all(Op::Probe, None).await {
@@ -223,7 +223,7 @@ async fn readyz(backend: &impl Backend, site: &Site) -> Response<Body> {
 }
 
 fn metrics(site: &Site) -> Response<Body> {
-    let mut response = respond(StatusCode::OK, prometheus::render(&site.registry));
+    let mut response = respond(StatusCode::OK, prometheus::render(&site.registry) + &site.store.figures());
     let exposition = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, exposition);
     response

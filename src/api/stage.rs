@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::{HeaderMap, Method, header};
 use serde_json::Value;
 
-use super::{Asked, Backend, Found, Site, Who, find, handle};
+use super::{Asked, Backend, Found, NoStore, Site, Who, find, handle};
 use crate::access::Policy;
 use crate::model::{
     ChannelName, Code, Dialect, Kind, MessageId, Op, Presence, Principal, RealmId, Refusal, Reply, Status,
@@ -36,7 +36,7 @@ impl Stage {
     pub fn new(required: bool, homes: impl Fn(&Op) -> Reply + 'static) -> Self {
         let (registry, mut writers) = Registry::new(1);
         let site = Site {
-            store_fault: Box::new(|| None),
+            store: Box::new(NoStore),
             registry,
             access: Policy::new(vec![], !required).into(),
             require_auth: [required; Dialect::ALL.len()],

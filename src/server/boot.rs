@@ -107,8 +107,8 @@ impl Server {
             bells.push(Arc::new(Bell::new(bell)));
         }
         let (store, clients) = keeping.start(&bells)?;
-        let fault = keeping::fault_of(store.as_ref().map(Store::health));
-        let door = Arc::new(plan::door(&config, &shared, fault));
+        let view = keeping::view_of(store.as_ref().map(Store::health));
+        let door = Arc::new(plan::door(&config, &shared, view));
         let ports = mesh(bells, shared.command_lane, shared.delivery_lane);
         let cpus = if config.server.pin { affinity::allowed_cpus() } else { Vec::new() };
         let (end, ended) = flume::bounded(shards);

@@ -6,11 +6,13 @@ use tracing::info;
 
 use super::boot::StartError;
 use super::{plan, rules};
+use crate::api::{NoStore, StoreView};
 use crate::config::{Config, DataDir};
 use crate::lane::{Bell, Notify};
 use crate::model::{ChannelName, Epoch, Fact, Kept, Kind};
 use crate::shard::{EventFd, Shared};
 use crate::store::{Client, Health, Opened, Options, Running};
+use crate::telemetry::prometheus;
 
 /// A store that is open, or none.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Keeping {
             return Ok(Self { opened: None, epoch: Epoch(seed) });
         };
         let mut options = Options::new(folder.clone(), rules::realm_names(config), &config.store);
-        options.queue_ttl_ms = config.limits.offline_ttl.map_or(0, |ttl| ttl.as_millis() as u64);
+        options.queue_ttl_ms = plan::queue_ttl(config);
         options.amendable = plan::amendable(config);
         let opened = Opened::open(options)?;
         let epoch = opened.epoch();
@@ -76,7 +78,35 @@ impl Keeping {
     }
 }
 
-/// Why what must last would be refused now, for whoever asks whether the server is ready.
-pub fn fault_of(health: Option<Arc<Health>>) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
-    Box::new(move || health.as_ref().and_then(|health| health.fault()))
+/// What operators see of it.
+pub fn view_of(health: Option<Arc<Health>>) -> Box<dyn StoreView> {
+    match health {
+        Some(health) => Box::new(View(health)),
+        None => Box::new(NoStore),
+    }
+}
+
+struct View(Arc<Health>);
+
+impl StoreView for View {
+    fn fault(&self) -> Option<String> {
+        self.0.fault()
+    }
+
+    fn figures(&self) -> String {
+        let health = &self.0;
+        let mut text = String::new();
+        let mut add = |name, kind, help, n| prometheus::add_number(&mut text, name, kind, help, n);
+        add("store_commits_total", "counter", "Commits that were durable.", health.commits.get());
+        add("store_rows_total", "counter", "Changes in those commits.", health.rows.get());
+        add("store_commits_failed_total", "counter", "Commits that failed.", health.failed.get());
+        let waiting = health.waiting() as u64;
+        add("store_requests_waiting", "gauge", "Requests that no thread of the store has taken up yet.", waiting);
+        add("store_bytes", "gauge", "Bytes of the database and its log on disk.", health.file_bytes.get());
+        let ready = u64::from(health.fault().is_none());
+        add("store_up", "gauge", "1 while what must last is accepted, 0 while it is refused.", ready);
+        let seconds = health.seconds.distribution();
+        prometheus::add_histogram(&mut text, "store_commit_seconds", "How long commits took.", &seconds);
+        text
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::rules;
 use crate::access::{Grants, Policy, Rule, Someone, Verb};
-use crate::api::{Site, StoreFault};
+use crate::api::{Site, StoreView};
 use crate::auth::{Credentials, StaticToken, Verifier};
 use crate::channel::{HomeLimits, ReplayLimits};
 use crate::clock::Clock;
@@ -56,6 +56,13 @@ pub struct Life {
 fn log_events(config: &Config) -> usize {
     let kept = usize::try_from(config.store.history_count).unwrap_or(usize::MAX);
     count(config.limits.history_memory_events).min(kept)
+}
+
+/// The longest time for which a realm keeps something for those who are away, in milliseconds; 0: for ever.
+pub fn queue_ttl(config: &Config) -> u64 {
+    let of = |n| rules::realm_limits(config, RealmId(n as u8)).queue_ttl;
+    let all: Vec<u64> = (0..Dialect::ALL.len()).map(of).collect();
+    if all.contains(&0) { 0 } else { all.into_iter().max().unwrap_or_default() }
 }
 
 /// Among how many of a channel's newest messages one can be amended or read.
@@ -158,7 +165,7 @@ fn grants(actions: &[config::Action]) -> Grants {
 }
 
 /// What is decided before there is a connection.
-pub fn door(config: &Config, shared: &Shared, store_fault: StoreFault) -> Door {
+pub fn door(config: &Config, shared: &Shared, store: Box<dyn StoreView>) -> Door {
     let server = &config.server;
     let http = HttpLimits {
         header_timeout: server.header_timeout,
@@ -199,7 +206,7 @@ pub fn door(config: &Config, shared: &Shared, store_fault: StoreFault) -> Door {
         ws_auth: server.ws_auth,
         // All share the socket: the shorter of their times is kept.
         http: HttpLimits { keep_alive: shorter(http.keep_alive, tusk_http.keep_alive), ..http },
-        site: site(config, shared, store_fault),
+        site: site(config, shared, store),
     }
 }
 
@@ -208,9 +215,9 @@ fn shorter(a: Duration, b: Duration) -> Duration {
     if a.is_zero() || (!b.is_zero() && b < a) { b } else { a }
 }
 
-fn site(config: &Config, shared: &Shared, store_fault: StoreFault) -> Site {
+fn site(config: &Config, shared: &Shared, store: Box<dyn StoreView>) -> Site {
     Site {
-        store_fault,
+        store,
         registry: shared.registry.clone(),
         access: shared.access.clone(),
         realms: Dialect::ALL.map(|dialect| shared.rules(dialect).realm),

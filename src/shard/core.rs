@@ -316,6 +316,16 @@ impl<N: Notify> Core<N> {
         self.hand_out();
     }
 
+    /// At the shard's end: what is written down late is written down now. Whether all of it is with the store.
+    pub fn write_down(&mut self) -> bool {
+        self.touch();
+        self.homes.save_presences(&mut self.dispatch);
+        self.hand_out();
+        self.hear_store();
+        self.ledger.kick();
+        !self.ledger.is_full(0)
+    }
+
     /// Ends the turn: closes what ran over, hands waiting entries to lanes and wakes their shards once, then
     /// lets the outboxes go.
     pub fn end_turn(&mut self) {

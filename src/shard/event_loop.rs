@@ -139,6 +139,10 @@ async fn until_told(shard: &Rc<Shard>, control: &flume::Receiver<Control>, accep
             // A second word ends it at once.
             _ = control.recv_async() => {}
         }
+        let end = tokio::time::Instant::now() + CLOSING_GRACE;
+        while !shard.core.borrow_mut().write_down() && tokio::time::Instant::now() < end {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
     }
 }
 

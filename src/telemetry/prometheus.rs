@@ -48,6 +48,17 @@ fn write_family(out: &mut String, family: &Family, registry: &Registry) -> fmt::
     result
 }
 
+/// Appends a family of one sample, of something there is once in a process.
+pub fn add_number(out: &mut String, name: &str, kind: &str, help: &str, n: u64) {
+    // Writing to a String cannot fail.
+    let _ = write_head(out, PREFIX, name, kind, help).and_then(|()| writeln!(out, "{PREFIX}{name} {n}"));
+}
+
+/// The same of a distribution.
+pub fn add_histogram(out: &mut String, name: &str, help: &str, seen: &Distribution) {
+    let _ = write_head(out, PREFIX, name, "histogram", help).and_then(|()| write_buckets(out, name, "", seen));
+}
+
 fn write_head(out: &mut String, prefix: &str, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(out, "# HELP {prefix}{name} {help}\n# TYPE {prefix}{name} {kind}")
 }
@@ -61,15 +72,22 @@ fn write_number(out: &mut String, name: &str, shard: usize, label: Option<Pair>,
 }
 
 fn write_histogram(out: &mut String, name: &str, shard: usize, seen: &Distribution) -> fmt::Result {
+    write_buckets(out, name, &format!("shard=\"{shard}\""), seen)
+}
+
+/// `label`: one that all samples bear; empty: none.
+fn write_buckets(out: &mut String, name: &str, label: &str, seen: &Distribution) -> fmt::Result {
+    let more = if label.is_empty() { String::new() } else { format!("{label},") };
     for (bound, count) in seen.bounds_us.iter().zip(seen.cumulative) {
         let seconds = *bound as f64 / 1e6;
-        writeln!(out, "{PREFIX}{name}_bucket{{shard=\"{shard}\",le=\"{seconds}\"}} {count}")?;
+        writeln!(out, "{PREFIX}{name}_bucket{{{more}le=\"{seconds}\"}} {count}")?;
     }
     let all = seen.cumulative[seen.bounds_us.len()];
     let sum = seen.sum_us as f64 / 1e6;
-    writeln!(out, "{PREFIX}{name}_bucket{{shard=\"{shard}\",le=\"+Inf\"}} {all}")?;
-    writeln!(out, "{PREFIX}{name}_sum{{shard=\"{shard}\"}} {sum}")?;
-    writeln!(out, "{PREFIX}{name}_count{{shard=\"{shard}\"}} {all}")
+    let braces = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
+    writeln!(out, "{PREFIX}{name}_bucket{{{more}le=\"+Inf\"}} {all}")?;
+    writeln!(out, "{PREFIX}{name}_sum{braces} {sum}")?;
+    writeln!(out, "{PREFIX}{name}_count{braces} {all}")
 }
 
 /// The four metrics of the SGE document, by its names (SGE-53 to SGE-56). The first is a gauge whatever its

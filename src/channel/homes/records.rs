@@ -220,7 +220,8 @@ fn plan_publish(room: &Room, ask: &Ask<'_>, op: &Op, seed: u64) -> Plan {
     let draft = Fresh { seed }.draft(ask, from.clone(), text.clone(), detail.clone());
     let message = room.message(ask, draft);
     let at_ms = message.at_ms;
-    let mut records = Vec::with_capacity(1);
+    // First what is numbered: what waits bears its number.
+    let mut records = vec![append(room.name(), Event::Message(message.clone()), op, ask)];
     for user in room.absent_hearers(&message) {
         records.push(queue(room.user(user), Event::Message(message.clone()), true, at_ms));
     }
@@ -228,7 +229,6 @@ fn plan_publish(room: &Room, ask: &Ask<'_>, op: &Op, seed: u64) -> Plan {
         let notification = Event::Notification(Arc::new(room.mention(&message, user)));
         records.push(queue(room.user(user), notification, true, at_ms));
     }
-    records.push(append(room.name(), Event::Message(message), op, ask));
     Plan::Write(records)
 }
 
@@ -247,20 +247,24 @@ fn plan_for_user(user: &User, ask: &Ask<'_>, op: &Op) -> Plan {
         _ => {}
     }
     let Some(event) = said_by_user(user, ask, op) else { return Plan::Free };
-    let (at_ms, mut records) = (ask.now.unix_ms, Vec::with_capacity(2));
+    // First what is numbered: what waits bears its number.
+    let (at_ms, mut records) = (ask.now.unix_ms, vec![append(&channel, event.clone(), op, ask)]);
     match op {
         Op::SendFrom { to, .. } => {
             let other = ChannelName { id: to.clone(), ..channel.clone() };
-            records.push(queue(other, event.clone(), true, at_ms));
             if *to == channel.id {
-                return Plan::Write(records);
+                records.clear();
             }
+            records.push(queue(other, event, true, at_ms));
         }
         Op::NotificationRead { .. } | Op::NotificationClear { .. } => {}
+        // It waits till it is handed over, but is not taken in twice.
+        Op::Receive { .. } | Op::Notify { transit: true, .. } => {
+            records.push(queue(channel, event, false, at_ms));
+        }
         _ if user.can_hear(&event) => {}
-        _ => records.push(queue(channel.clone(), event.clone(), false, at_ms)),
+        _ => records.push(queue(channel, event, false, at_ms)),
     }
-    records.push(append(&channel, event, op, ask));
     Plan::Write(records)
 }
 
