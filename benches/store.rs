@@ -4,7 +4,7 @@
 //! shard does it. The bare loop is the least that does the same for one table: collects what waits, inserts it in one
 //! transaction, answers. Rounds alternate, so that whatever else the machine does hits both.
 //!
-//! `cargo bench --bench store`, with any of: `normal` (no wait for the disk), `channels=N` (that many rooms, 64
+//! `cargo bench --bench store`, with any of: `normal` (no wait for the disk), `unsearched` (no index), `channels=N` (that many rooms, 64
 //! unless said), `seconds=N` (of each round), `million` (instead: opening a store with a million rows), and
 //! `folder=PATH` (where; a folder on the disk that is meant).
 
@@ -32,6 +32,7 @@ const TEXT: usize = 120;
 struct Plan {
     folder: PathBuf,
     synchronous: Synchronous,
+    search: bool,
     channels: usize,
     round: Duration,
     million: bool,
@@ -49,6 +50,7 @@ impl Plan {
         Self {
             folder: folder.join("store-bench"),
             synchronous: if has("normal") { Synchronous::Normal } else { Synchronous::Full },
+            search: !has("unsearched"),
             channels: number("channels", 64) as usize,
             round: Duration::from_secs(number("seconds", 2)),
             million: has("million"),
@@ -57,7 +59,12 @@ impl Plan {
 
     fn options(&self) -> Options {
         let options = Options::new(self.folder.join("ours"), vec!["bench".into()], &Config::default().store);
-        Options { synchronous: self.synchronous, history: Retention::default(), ..options }
+        Options {
+            synchronous: self.synchronous,
+            search: self.search,
+            history: Retention::default(),
+            ..options
+        }
     }
 }
 
@@ -159,7 +166,7 @@ fn bare_loop(path: &Path, synchronous: Synchronous, requests: &Receiver<Bare>, a
     let conn = Connection::open(path).expect("a file");
     let synchronous = if synchronous == Synchronous::Full { "FULL" } else { "NORMAL" };
     conn.execute_batch(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 4096;
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 16384;
          CREATE TABLE IF NOT EXISTS log (entry INTEGER PRIMARY KEY, channel INTEGER, seq INTEGER, what INTEGER,
             id BLOB, sender TEXT, peer TEXT, at_ms INTEGER, text TEXT, body BLOB, request TEXT)"
     ))

@@ -18,9 +18,12 @@ use super::rows::{
 use super::{Options, Retention, StoreError, Synchronous, schema};
 use crate::model::Epoch;
 
-/// Pages of the write-ahead log that start a checkpoint: 16 MiB. It takes longer than SQLite's usual 4 MiB, and comes
-/// four times less often.
-const CHECKPOINT_PAGES: u32 = 4096;
+/// Pages of the write-ahead log that start a checkpoint: 64 MiB on disk. A page that many commits change (each room has
+/// one that all of its messages go through) is then written back once for many of them; a start after a crash reads
+/// that much.
+const CHECKPOINT_PAGES: u32 = 16_384;
+/// What the write-ahead log may keep on disk: enough for one that a reader held up for a while.
+const WAL_BYTES: u32 = 128 << 20;
 
 /// The writing connection and what it remembers of the file.
 #[derive(Debug)]
@@ -469,7 +472,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     }
     conn.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-         PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF"
+         PRAGMA journal_size_limit = {WAL_BYTES}; PRAGMA foreign_keys = OFF"
     ))?;
     Ok(conn)
 }
