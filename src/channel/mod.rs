@@ -1,8 +1,8 @@
 //! Channels at home: the part of the server that numbers, remembers, admits and answers.
 //!
 //! A [`Homes`] holds every channel whose home is one shard. It does no IO, reads no clock and owns no
-//! thread: `apply(command, now)` changes its state and tells an [`Outlet`] who is to hear what. What it keeps
-//! of users and rooms it keeps in memory.
+//! thread: `apply(command, now)` changes its state and tells an [`Outlet`] who is to hear what. What must last it
+//! has the outlet hand to a store, and carries out when [`Homes::stored`] says that it is durable.
 
 mod directory;
 mod homes;
