@@ -44,7 +44,7 @@ pub struct Receipt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub event: Event,
-    /// Its number in the channel it belongs to; 0: it has none.
+    /// Its number in the channel it belongs to; 0: that of what the same request appends before it, if it does.
     pub seq: u64,
     /// Written by another home for this user's; that one has not taken it in yet.
     pub transit: bool,

@@ -76,7 +76,7 @@ impl Oracle {
         self.channels.entry(key(owner)).or_insert_with(|| Channel { place, oldest: 1, ..Channel::default() })
     }
 
-    fn apply(&mut self, change: &Change) -> Done {
+    fn apply(&mut self, change: &Change, appended: u64) -> Done {
         match change {
             Change::Append { owner, row, request } => return self.append(owner, row, *request),
             Change::Amend { owner, id, by, text } => {
@@ -111,10 +111,14 @@ impl Oracle {
                 }
             }
             Change::Queue { owner, item } => {
+                let mut item = item.clone().into_owned();
+                if item.seq == 0 {
+                    item.seq = appended;
+                }
                 let queue = &mut self.channel(owner).queue;
                 match queue.iter_mut().find(|known| known.id == item.id) {
-                    Some(known) => *known = item.clone().into_owned(),
-                    None => queue.push(item.clone().into_owned()),
+                    Some(known) => *known = item,
+                    None => queue.push(item),
                 }
             }
             Change::Drain { owner, ids } => {
@@ -193,7 +197,8 @@ impl Store for Oracle {
             let before = self.clone();
             let mut outcome = Done::All { seq: 0 };
             for change in changes {
-                match self.apply(change) {
+                let Done::All { seq: appended } = outcome else { break };
+                match self.apply(change, appended) {
                     Done::All { seq: 0 } => {}
                     done @ Done::All { .. } => outcome = done,
                     nothing => {

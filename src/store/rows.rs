@@ -112,7 +112,8 @@ pub enum Change<'a> {
         id: Id,
         at_ms: u64,
     },
-    /// One more item, or another one in the place of that with its id.
+    /// One more item, or another one in the place of that with its id. One without a number gets that of the row
+    /// appended before it in the same transaction.
     Queue {
         owner: Owner<'a>,
         item: Item<'a>,

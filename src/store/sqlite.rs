@@ -197,7 +197,7 @@ impl Sqlite {
     fn changes(&mut self, changes: &[Change]) -> Result<Done, StoreError> {
         let mut appended = 0;
         for change in changes {
-            match self.change(change)? {
+            match self.change(change, appended)? {
                 Done::All { seq: 0 } => {}
                 Done::All { seq } => appended = seq,
                 nothing => return Ok(nothing),
@@ -206,12 +206,13 @@ impl Sqlite {
         Ok(Done::All { seq: appended })
     }
 
-    fn change(&mut self, change: &Change) -> Result<Done, StoreError> {
+    /// `appended`: the number that was given out before it in its transaction.
+    fn change(&mut self, change: &Change, appended: u64) -> Result<Done, StoreError> {
         match change {
             Change::Append { owner, row, request } => return self.append(owner, row, *request),
             Change::Amend { owner, id, by, text } => return self.amend(owner, id, by, *text),
             Change::Receipt { owner, user, id, at_ms } => return self.receipt(owner, user, id, *at_ms),
-            Change::Queue { owner, item } => self.queue(owner, item)?,
+            Change::Queue { owner, item } => self.queue(owner, item, appended)?,
             Change::Drain { owner, ids } => {
                 if let Some(channel) = reading::channel(&self.conn, owner)? {
                     let mut delete = self.cached("DELETE FROM queue WHERE channel = ?1 AND name = ?2")?;
@@ -367,7 +368,8 @@ impl Sqlite {
         Ok(Done::All { seq: 0 })
     }
 
-    fn queue(&self, owner: &Owner, item: &Item) -> rusqlite::Result<()> {
+    fn queue(&self, owner: &Owner, item: &Item, appended: u64) -> rusqlite::Result<()> {
+        let seq = if item.seq == 0 { appended } else { item.seq };
         let channel = self.channel(owner)?;
         let sql = "INSERT INTO queue (channel, name, seq, transit, priority, since_ms,
                                       what, id, sender, peer, at_ms, text, body)
@@ -381,7 +383,7 @@ impl Sqlite {
         self.cached(sql)?.execute(params![
             channel,
             item.id,
-            item.seq.cast_signed(),
+            seq.cast_signed(),
             item.transit,
             item.priority,
             capped(item.since_ms),
