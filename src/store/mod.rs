@@ -6,7 +6,7 @@
 //! and bytes are all that a [`Store`](rows::Store) knows.
 //!
 //! The files of a data folder: `lanecast.db` (SQLite, with `-wal` and `-shm` while it is open), `lanecast.mark` (how
-//! many commits were told, [`mark`]), `lock` (held by the server that has it open).
+//! many commits were told), `lock` (held by the server that has it open).
 
 mod backup;
 mod body;
