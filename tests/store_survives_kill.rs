@@ -107,6 +107,7 @@ fn all(client: &mut Client, parker: &Parker, number: u64) -> Page {
         messages: false,
         limit: 1 << 20,
         bytes: usize::MAX,
+        receipts: 0,
     };
     client.read(1, Query::Log(query)).unwrap();
     let (_, Answer::Page(page)) = next(client, parker) else { panic!("it can be read") };

@@ -10,6 +10,9 @@ use crate::model::{Begun, ChannelName, Epoch, Event, LogQuery, Page, Position, S
 /// What an event costs besides its words.
 const EVENT_BYTES: usize = 256;
 
+/// Receipts of one channel that are told to who comes back, the newest ones.
+pub const RECEIPTS_MAX: usize = 100;
+
 /// One channel's.
 #[derive(Debug, Default)]
 pub struct Log {
@@ -198,6 +201,7 @@ impl Log {
             messages: false,
             limit,
             bytes: limits.bytes + 1,
+            receipts: RECEIPTS_MAX,
         }
     }
 }

@@ -65,12 +65,13 @@ fn what_is_not_here_is_asked_of_the_store() {
         first,
         events: range.map(|n| (n, (*event(n)).clone())).collect(),
         more,
+        receipts: Vec::new(),
     };
     let told = |log: &Log, page: &Page| numbers(log.begin(EPOCH, since(3), LIMITS, Some(page), true));
     assert_eq!(told(&log, &stored(4..=6, 6, 1, false)), Ok(vec![4, 5, 6]));
     assert_eq!(told(&log, &stored(5..=6, 6, 5, false)), Err("gap"), "trimmed");
     assert_eq!(told(&log, &stored(4..=9, 12, 1, true)), Err("gap"), "too much");
-    let short = Page { head: 2, first: 3, events: Vec::new(), more: false };
+    let short = Page { head: 2, first: 3, ..Page::default() };
     assert_eq!(told(&log, &short), Err("gap"), "beyond the present");
     log.learn(&stored(4..=6, 6, 1, false), 100);
     assert_eq!(numbers(log.begin(EPOCH, since(4), LIMITS, None, true)), Ok(vec![5, 6]));

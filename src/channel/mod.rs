@@ -12,6 +12,7 @@ mod log;
 mod mailbox;
 mod members;
 mod presence;
+mod receipts;
 mod repeats;
 mod room;
 mod topic;

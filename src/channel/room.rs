@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::log::Log;
 use super::members::Members;
+use super::receipts::Receipts;
 use super::repeats::Repeats;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::model::{
     Begun, ChannelName, Code, Command, Detail, Echo, Event, Except, Fact, JoinManner, Kind, Message,
-    MessageId, Notification, Op, Origin, Principal, Priority, RealmId, Refusal, Reply, ReplyTo, RoomInfo,
-    RoomSettings, Target, Typing, Variant,
+    MessageId, Notification, Op, Origin, Principal, Priority, RealmId, Receipt, Refusal, Reply, ReplyTo,
+    RoomInfo, RoomSettings, Target, Typing, Variant,
 };
 
 /// One room. It exists while it has members, or for good when it was created by hand.
@@ -34,6 +35,7 @@ pub struct Room {
     recent: VecDeque<(MessageId, Arc<str>)>,
     pub log: Log,
     pub repeats: Repeats,
+    pub receipts: Receipts,
 }
 
 /// A message that is to be said.
@@ -77,6 +79,7 @@ impl Room {
             recent: VecDeque::new(),
             log,
             repeats: Repeats::default(),
+            receipts: Receipts::default(),
         }
     }
 
@@ -451,6 +454,8 @@ impl Room {
             Event::Deleted { .. } => None,
             _ => {
                 // Who has read how far has no place of its own in the order.
+                let (user, at_ms) = (ask.origin.user.clone(), ask.now.unix_ms);
+                self.receipts.note(Receipt { user, message, at_ms });
                 let except = ask.origin.reply_to.connection().map_or(Except::Nobody, Except::Connection);
                 return outlet.publish(ask.id, &self.interest, &except, &event, None);
             }
@@ -462,6 +467,11 @@ impl Room {
         let seq = ask.number(&self.log);
         outlet.publish(ask.id, &self.interest, &Except::Nobody, &event, Some(seq));
         self.log.push(seq, event, ask.homes.log_events);
+    }
+
+    /// Who comes back is told who has read how far, too.
+    pub fn add_receipts(&self, begun: &mut Begun) {
+        begun.missed.extend(self.receipts.told(&self.name.id));
     }
 
     /// Whether that one may read what was said in it: who may come in without a password, and who is in.

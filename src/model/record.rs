@@ -123,6 +123,8 @@ pub struct LogQuery {
     pub limit: usize,
     /// At most so many bytes of text and data, but one event in any case.
     pub bytes: usize,
+    /// At most so many receipts, the newest ones.
+    pub receipts: usize,
 }
 
 /// A part of a channel's log.
@@ -136,6 +138,8 @@ pub struct Page {
     pub events: Vec<(u64, Event)>,
     /// There are more.
     pub more: bool,
+    /// Who has read how far; of each user the newest.
+    pub receipts: Vec<Receipt>,
 }
 
 /// One message that was found.

@@ -380,7 +380,7 @@ impl<N: Notify> Core<N> {
             self.tell(key, &Saying::Gap { place, position }, tag);
         }
         for (seq, event) in begun.missed {
-            self.tell_event(key, &event, Some(seq));
+            self.tell_event(key, &event, (seq != 0).then_some(seq));
         }
     }
 

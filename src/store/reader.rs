@@ -11,10 +11,10 @@ use tracing::{error, info};
 
 use super::client::{Desk, Waker};
 use super::codec::{self, Codec};
-use super::rows::{LogAsk, Owner};
+use super::rows::{LogAsk, Owner, ReceiptRow};
 use super::{StoreError, reading};
 use crate::lane::Bell;
-use crate::model::{Answer, ChannelName, Found, LogQuery, Page, Query};
+use crate::model::{Answer, ChannelName, Found, LogQuery, MessageId, Page, Query, Receipt};
 
 /// Answers before the shards are woken.
 const BATCH: usize = 64;
@@ -129,7 +129,23 @@ fn log(conn: &Connection, codec: &Codec, query: &LogQuery) -> Result<Page, Store
     let page = reading::log(conn, &ask)?;
     let event = |(seq, row): &(u64, _)| Ok((*seq, codec::event(&owner, row)?));
     let events = page.rows.iter().map(event).collect::<Result<_, StoreError>>()?;
-    Ok(Page { head: page.head, first: page.first, events, more: page.more })
+    let receipts = match query.receipts {
+        0 => Vec::new(),
+        max => receipts(conn, &owner, max)?,
+    };
+    Ok(Page { head: page.head, first: page.first, events, more: page.more, receipts })
+}
+
+/// Who has read how far, the newest ones.
+fn receipts(conn: &Connection, owner: &Owner, max: usize) -> Result<Vec<Receipt>, StoreError> {
+    let mut rows = reading::receipts(conn, owner)?;
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.at_ms));
+    rows.truncate(max);
+    let receipt = |row: ReceiptRow| {
+        let message = MessageId(uuid::Uuid::from_bytes(row.id));
+        Receipt { user: row.user.into(), message, at_ms: row.at_ms }
+    };
+    Ok(rows.into_iter().map(receipt).collect())
 }
 
 fn found(

@@ -103,6 +103,9 @@ impl Homes {
             let before = body.log().bytes();
             body.log_mut().learn(page, max);
             let after = body.log().bytes();
+            if let Body::Room(room) = body {
+                room.receipts.learn(&page.receipts);
+            }
             self.log_bytes = self.log_bytes + after - before;
         }
     }
@@ -291,5 +294,6 @@ fn plan_history(body: &Body, query: &HistoryQuery) -> Plan {
         messages: true,
         limit: query.limit,
         bytes: PAGE_BYTES,
+        receipts: 0,
     }))
 }

@@ -30,7 +30,10 @@ pub struct Means<'a> {
 pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
     match op {
         Op::Join { variant, password, manner, username, since, again } => {
-            let begun = begin(&room.log, ask, variant, since, means.page);
+            let mut begun = begin(&room.log, ask, variant, since, means.page);
+            if let Some(begun) = begun.as_mut().filter(|begun| since.is_some() && !begun.gap) {
+                room.add_receipts(begun);
+            }
             let joining = Joining { variant, password: password.as_deref(), manner, username, begun, again };
             room.join(ask, joining, outlet);
         }
