@@ -9,8 +9,8 @@ use super::StoreError;
 use super::rows::what;
 use super::sqlite::{Sqlite, set_meta};
 
-/// Rows of one step: some ten milliseconds.
-const STEP: i64 = 500;
+/// Rows of one step: some milliseconds, for which requests wait.
+const STEP: i64 = 150;
 
 impl Sqlite {
     /// One step; whether there is more.
