@@ -7,7 +7,7 @@ mod tell;
 mod verbs;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -70,6 +70,10 @@ pub struct Homes {
     /// The channels for which the store was asked.
     tickets: HashMap<Ticket, u32>,
     last_ticket: Ticket,
+    /// Somebody was forgotten of whom the store knows more: a channel that comes to be may be one of those.
+    forgotten: bool,
+    /// Channels of which the store was not asked yet.
+    unknown: HashSet<u32>,
     /// Bytes of the logs of all channels.
     log_bytes: usize,
     /// Logs of channels that are over, where there is no store.
@@ -161,6 +165,8 @@ impl Homes {
             lines: HashMap::new(),
             tickets: HashMap::new(),
             last_ticket: 0,
+            forgotten: false,
+            unknown: HashSet::new(),
             log_bytes: 0,
             sleeping: Sleeping::default(),
             unsaved: Vec::new(),
@@ -284,7 +290,7 @@ impl Homes {
                     let log = self.log_of(name);
                     Some(self.insert(name.clone(), Body::Topic(Topic::new(name, log))))
                 }
-                (None, Kind::User, op) if makes_a_user(op) => {
+                (None, Kind::User, op) if makes_a_user(op) || (self.forgotten && asks_a_user(op)) => {
                     let log = self.log_of(name);
                     Some(self.insert(name.clone(), Body::User(Box::new(User::new(name, log)))))
                 }
@@ -300,6 +306,9 @@ impl Homes {
         });
         if let Body::Room(_) = body {
             self.rooms_of[usize::from(name.realm.0)] += 1;
+        }
+        if self.forgotten && !matches!(body, Body::Topic(_)) {
+            self.unknown.insert(index);
         }
         self.names.insert(name, index);
         self.slots[index as usize].channel = Some(body);
@@ -577,6 +586,7 @@ impl Homes {
         let max = self.limits.known_users;
         while max != 0 && self.away.len() > max {
             let Some((_, index)) = self.away.pop_first() else { break };
+            self.forgotten |= self.limits.durable;
             let over = match self.slots[index as usize].channel.as_mut() {
                 Some(Body::User(user)) => {
                     user.remembered = None;
@@ -659,6 +669,7 @@ impl Homes {
         };
         let (name, log) = name;
         self.names.remove(&name);
+        self.unknown.remove(&index);
         self.log_bytes -= log.bytes();
         if !self.limits.durable {
             self.sleeping.lay(name, log, self.limits.known_users.max(1));
@@ -675,6 +686,11 @@ fn timer(typing: &mut super::typing::TypingTable) -> Option<u64> {
     let next = typing.next_ms().filter(|_| !typing.timed)?;
     typing.timed = true;
     Some(next)
+}
+
+/// Verbs whose answer the store may know where nothing is known here.
+fn asks_a_user(op: &Op) -> bool {
+    matches!(op, Op::RosterGet | Op::RosterRemove { .. } | Op::PresenceHistory)
 }
 
 /// Verbs that bring a topic into being: what is said in one is remembered also when nobody listens.

@@ -462,9 +462,13 @@ impl User {
     /// What is known of it from before the restart.
     pub fn recall(&mut self, fact: Fact) {
         match fact {
-            Fact::Contact(contact) => self.kept.contacts.push(contact),
-            Fact::Standing(room) => self.kept.standing.push(room),
-            Fact::Presence(history) => self.shown.recall(history),
+            Fact::Contact(contact) if !self.kept.contacts.iter().any(|c| c.user == contact.user) => {
+                self.kept.contacts.push(contact);
+            }
+            Fact::Standing(room) if !self.kept.standing.contains(&room) => self.kept.standing.push(room),
+            Fact::Presence(history) if !self.shown.is_known() => self.shown.recall(history),
+            // What was said since is newer.
+            Fact::Contact(_) | Fact::Standing(_) | Fact::Presence(_) => {}
             Fact::Room { .. } => {}
         }
     }

@@ -41,7 +41,7 @@ section! {
         /// How long one is kept, where the dialect has no number of its own.
         offline_ttl: Option<Duration> => OFFLINE_TTL, flag "offline-ttl";
         /// Users who are away and still remembered by a shard: when they were last seen, their contacts and
-        /// conversations. The one who went first is forgotten first.
+        /// conversations. The one who went first is forgotten first; with a store, till it comes back.
         known_users: Limit => KNOWN_USERS, flag "known-users";
         /// Events of one channel in memory, the newest ones: who comes back is told of them without the disk.
         history_memory_events: Limit => HISTORY_MEMORY_EVENTS;

@@ -106,6 +106,9 @@ pub enum Outcome {
 pub enum Query {
     /// A channel's events behind a number.
     Log(LogQuery),
+    /// All that is known of a channel: a user's facts, or a room's, with those who are one of the conversation as
+    /// [`Fact::Standing`] of their names.
+    Facts(ChannelName),
     /// Messages in these channels with all of these words, the newest first; at most so many.
     Search { channels: Vec<ChannelName>, words: Box<str>, limit: usize },
 }
@@ -156,6 +159,7 @@ pub enum Answer {
     Written(Outcome),
     Page(Page),
     Found(Vec<Found>),
+    Facts(Vec<Fact>),
     /// The store cannot read.
     Unreadable,
 }

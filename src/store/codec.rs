@@ -27,12 +27,16 @@ mod kind {
 }
 
 /// Kinds of facts.
+
 mod fact {
     pub const ROOM: u8 = 0;
     pub const CONTACT: u8 = 1;
     pub const STANDING: u8 = 2;
     pub const PRESENCE: u8 = 3;
 }
+
+/// The kind of the fact that a user is one of a conversation.
+pub const STANDING: u8 = fact::STANDING;
 
 /// Knows the realms by name and number.
 #[derive(Clone, Debug)]

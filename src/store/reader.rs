@@ -14,7 +14,10 @@ use super::codec::{self, Codec};
 use super::rows::{LogAsk, Owner, ReceiptRow};
 use super::{StoreError, reading};
 use crate::lane::Bell;
-use crate::model::{Answer, ChannelName, Found, LogQuery, MessageId, Page, Query, Receipt};
+use crate::model::{Answer, ChannelName, Fact, Found, Kept, Kind, LogQuery, MessageId, Page, Query, Receipt};
+
+/// Users of one conversation who are told of; a home keeps no more.
+const STANDING_MAX: usize = 1000;
 
 /// Answers before the shards are woken.
 const BATCH: usize = 64;
@@ -115,6 +118,7 @@ impl Reader {
         };
         match query {
             Query::Log(query) => log(conn, &self.codec, query).map(Answer::Page),
+            Query::Facts(channel) => facts(conn, &self.codec, channel).map(Answer::Facts),
             Query::Search { channels, words, limit } => {
                 found(conn, &self.codec, channels, words, *limit).map(Answer::Found)
             }
@@ -134,6 +138,24 @@ fn log(conn: &Connection, codec: &Codec, query: &LogQuery) -> Result<Page, Store
         max => receipts(conn, &owner, max)?,
     };
     Ok(Page { head: page.head, first: page.first, events, more: page.more, receipts })
+}
+
+/// All that is known of a channel.
+fn facts(conn: &Connection, codec: &Codec, channel: &ChannelName) -> Result<Vec<Fact>, StoreError> {
+    let owner = codec.owner(channel)?;
+    let mut facts = Vec::new();
+    for row in reading::facts(conn, &owner)? {
+        if let Kept::Fact(fact) = codec::kept(&owner, &row)? {
+            facts.push(fact);
+        }
+    }
+    if channel.kind == Kind::Room {
+        let user = ChannelName { kind: Kind::User, ..channel.clone() };
+        let of_users = codec.owner(&user)?.kind;
+        let names = reading::who_has(conn, &owner, of_users, codec::STANDING, &channel.id, STANDING_MAX)?;
+        facts.extend(names.into_iter().map(|name| Fact::Standing(name.into())));
+    }
+    Ok(facts)
 }
 
 /// Who has read how far, the newest ones.

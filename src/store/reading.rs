@@ -199,6 +199,35 @@ pub fn receipts(conn: &Connection, owner: &Owner) -> Result<Vec<ReceiptRow>, Sto
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// What is known of an owner: rows of its own.
+pub fn facts(conn: &Connection, owner: &Owner) -> Result<Vec<KeptRow>, StoreError> {
+    let Some(channel) = channel(conn, owner)? else { return Ok(Vec::new()) };
+    let sql = "SELECT kind, key, bytes FROM facts WHERE channel = ?1 ORDER BY kind, key";
+    let mut select = conn.prepare_cached(sql)?;
+    let rows = select.query_map([channel], |row| {
+        Ok(KeptRow::Fact { kind: row.get(0)?, key: row.get(1)?, bytes: row.get(2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The names of the owners of one kind, of the realm and tenant of `owner`, who have a fact of that kind and key.
+pub fn who_has(
+    conn: &Connection,
+    owner: &Owner,
+    of_kind: u8,
+    fact: u8,
+    key: &str,
+    max: usize,
+) -> Result<Vec<Box<str>>, StoreError> {
+    let sql = "SELECT name FROM facts JOIN channels ON channels.id = channel
+               WHERE facts.kind = ?1 AND key = ?2 AND realm = ?3 AND tenant = ?4 AND channels.kind = ?5
+               ORDER BY channel LIMIT ?6";
+    let mut select = conn.prepare_cached(sql)?;
+    let values = params![fact, key, owner.realm, owner.tenant, of_kind, capped_size(max)];
+    let rows = select.query_map(values, |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// As [`Store::snapshot`](super::rows::Store::snapshot).
 pub fn snapshot(conn: &Connection, each: &mut Visitor) -> Result<(), StoreError> {
     let view = conn.unchecked_transaction()?;

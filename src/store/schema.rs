@@ -80,6 +80,9 @@ CREATE TABLE facts (
     PRIMARY KEY (channel, kind, key)
 ) WITHOUT ROWID;
 
+-- Who is one of a conversation is known by the users.
+CREATE INDEX facts_key ON facts (kind, key);
+
 -- The words of messages; place is the channel as one word, so that a search reads what is its own.
 CREATE VIRTUAL TABLE words USING fts5 (place, text, content = '', contentless_delete = 1);
 ";

@@ -11,7 +11,7 @@ use super::{Fresh, Homes, Outlet};
 use crate::channel::Stamp;
 use crate::clock::Now;
 use crate::model::{
-    Answer, Code, Event, MessageId, Op, Origin, Outcome, Page, Refusal, Reply, ReplyTo, Ticket,
+    Answer, Code, Event, MessageId, Op, Origin, Outcome, Page, Query, Refusal, Reply, ReplyTo, Ticket,
 };
 
 /// Why something that must last is not done.
@@ -51,21 +51,22 @@ impl Homes {
 
     /// Carries a command out, or has it wait for the store.
     pub(super) fn take(&mut self, index: u32, origin: Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
-        if !self.limits.durable || !(self.lines.contains_key(&index) || must_ask(&op)) {
+        let unknown = self.unknown.contains(&index);
+        if !self.limits.durable || !(self.lines.contains_key(&index) || must_ask(&op) || unknown) {
             return self.carry_out(index, &origin, now, op, outlet);
         }
         let Some(line) = self.lines.get(&index) else {
             return self.begin(index, Waiter { origin, op, now, state: State::Behind }, outlet);
         };
-        if !keeps_order(&op) {
+        if !keeps_order(&op) && !unknown {
             return self.carry_out(index, &origin, now, op, outlet);
         }
         // What is asked of the store already stands in its order; only behind something that may still change
         // the channel it is not known what this one would write.
-        let may_ask = must_write(&op) && line.waiting.iter().all(|w| must_write(&w.op) && w.is_asked());
+        let writes = line.waiting.iter().all(|w| must_write(&w.op) && w.is_asked());
         let mut waiter = Waiter { origin, op, now, state: State::Behind };
-        if may_ask && !self.ask_store(index, &mut waiter, outlet) {
-            return;
+        if must_write(&waiter.op) && writes && !unknown {
+            self.ask_early(index, &mut waiter, outlet);
         }
         self.lines.entry(index).or_default().waiting.push_back(waiter);
     }
@@ -77,11 +78,11 @@ impl Homes {
         }
     }
 
-    /// Asks the store for what a command needs. `false`: it needs nothing, and is done or refused.
+    /// Asks the store for what a command needs that nothing is before. `false`: it needs nothing, and is done or
+    /// refused.
     fn ask_store(&mut self, index: u32, waiter: &mut Waiter, outlet: &mut impl Outlet) -> bool {
         let id = MessageId::random(self.dice.u128(..));
-        let plan = self.prepare(index, &waiter.origin, waiter.now, &waiter.op, Stamp { id, seq: 0 });
-        match plan {
+        match self.plan(index, waiter, id) {
             Plan::Free => {
                 let op = std::mem::replace(&mut waiter.op, Op::Probe);
                 self.carry_out(index, &waiter.origin, waiter.now, op, outlet);
@@ -91,24 +92,45 @@ impl Homes {
                 self.answer(&waiter.origin, Reply::Refused(refusal), outlet);
                 return false;
             }
-            Plan::Write(records) => {
-                let ticket = self.ticket(index);
-                outlet.write(ticket, records);
-                waiter.state = State::Asked { ticket, id };
-            }
-            Plan::Read(query) => {
-                let ticket = self.ticket(index);
-                outlet.read(ticket, query);
-                waiter.state = State::Asked { ticket, id };
-            }
+            plan => self.hand_over(index, waiter, id, plan, outlet),
         }
         true
     }
 
-    fn ticket(&mut self, index: u32) -> Ticket {
-        self.last_ticket += 1;
-        self.tickets.insert(self.last_ticket, index);
-        self.last_ticket
+    /// Has the store write for a command that stands behind others: many commit as one. What writes nothing waits
+    /// for its turn.
+    fn ask_early(&mut self, index: u32, waiter: &mut Waiter, outlet: &mut impl Outlet) {
+        let id = MessageId::random(self.dice.u128(..));
+        let plan = self.plan(index, waiter, id);
+        self.hand_over(index, waiter, id, plan, outlet);
+    }
+
+    fn plan(&self, index: u32, waiter: &Waiter, id: MessageId) -> Plan {
+        if self.unknown.contains(&index)
+            && let Some(body) = &self.slots[index as usize].channel
+        {
+            return Plan::Read(Query::Facts(body.name().clone()));
+        }
+        self.prepare(index, &waiter.origin, waiter.now, &waiter.op, Stamp { id, seq: 0 })
+    }
+
+    fn hand_over(
+        &mut self,
+        index: u32,
+        waiter: &mut Waiter,
+        id: MessageId,
+        plan: Plan,
+        outlet: &mut impl Outlet,
+    ) {
+        let ticket = self.last_ticket + 1;
+        match plan {
+            Plan::Write(records) => outlet.write(ticket, records),
+            Plan::Read(query) => outlet.read(ticket, query),
+            Plan::Free | Plan::Refused(_) => return,
+        }
+        self.last_ticket = ticket;
+        self.tickets.insert(ticket, index);
+        waiter.state = State::Asked { ticket, id };
     }
 
     /// The store has answered. What waited for that goes on.
@@ -150,17 +172,19 @@ impl Homes {
     /// Asks for those too that stand behind what only writes: many commit as one.
     fn ask_ahead(&mut self, index: u32, outlet: &mut impl Outlet) {
         let Some(line) = self.lines.get_mut(&index) else { return };
-        let mut rest = VecDeque::new();
-        let mut ahead = std::mem::take(&mut line.waiting);
-        let mut clear = true;
-        while let Some(mut waiter) = ahead.pop_front() {
-            clear &= must_write(&waiter.op);
-            if clear && matches!(waiter.state, State::Behind) && !self.ask_store(index, &mut waiter, outlet) {
-                continue;
+        let mut waiting = std::mem::take(&mut line.waiting);
+        for waiter in &mut waiting {
+            if !must_write(&waiter.op) || self.unknown.contains(&index) {
+                break;
             }
-            rest.push_back(waiter);
+            if !waiter.is_asked() {
+                self.ask_early(index, waiter, outlet);
+            }
+            if !waiter.is_asked() {
+                break;
+            }
         }
-        self.lines.entry(index).or_default().waiting = rest;
+        self.lines.entry(index).or_default().waiting = waiting;
     }
 
     /// Carries out what the store has answered.
@@ -190,6 +214,10 @@ impl Homes {
                 self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
             }
             Answer::Found(found) => self.answer(&origin, Reply::Found(found), outlet),
+            Answer::Facts(facts) => {
+                self.recall(index, facts);
+                self.begin(index, Waiter { origin, op, now, state: State::Behind }, outlet);
+            }
             // Whoever comes in does, and is told of a gap; who asks for history is refused.
             Answer::Unreadable => match op {
                 Op::History(_) | Op::Search { .. } => self.answer(&origin, Reply::Refused(NOT_READ), outlet),

@@ -200,6 +200,10 @@ fn plan_for_room(room: &Room, ask: &Ask<'_>, op: &Op, seed: u64) -> Plan {
         Op::Delete { message } => (*message, Change::Deleted),
         _ => return Plan::Free,
     };
+    // A message of somebody without a name is nobody's to change.
+    if ask.origin.user.is_empty() {
+        return Plan::Refused(crate::channel::room::NOT_THE_AUTHOR);
+    }
     if let Some(Err(refusal)) = room.may_amend(ask, message, &change) {
         return Plan::Refused(refusal);
     }

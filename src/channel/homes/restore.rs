@@ -53,6 +53,17 @@ impl Homes {
         }
     }
 
+    /// What the store knows of a channel that had been forgotten.
+    pub(super) fn recall(&mut self, index: u32, facts: Vec<Fact>) {
+        self.unknown.remove(&index);
+        let Some(name) = self.slots[index as usize].channel.as_ref().map(|body| body.name().clone()) else {
+            return;
+        };
+        for fact in facts {
+            self.restore_fact(&name, fact);
+        }
+    }
+
     fn restored_room(&mut self, name: &ChannelName) -> &mut Room {
         let index = match self.names.get(name) {
             Some(index) => *index,

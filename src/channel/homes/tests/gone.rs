@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Contact;
+use crate::model::{Answer, Contact, Fact, Outcome};
 
 fn remembering(known_users: usize) -> Homes {
     let limits = HomeLimits { known_users, ..HomeLimits::default() };
@@ -265,4 +265,30 @@ proptest! {
         }
         assert_bare(&mut homes, known);
     }
+}
+
+/// What was forgotten here is known to the store: it is asked before anything is done.
+#[test]
+fn the_store_is_asked_of_those_who_were_forgotten() {
+    let limits = HomeLimits { known_users: 1, durable: true, ..HomeLimits::default() };
+    let mut homes = Homes::new(0, HomeLimits { realms: vec![RealmLimits::default()], ..limits });
+    let contact = || Contact { user: "b".into(), name: None, groups: vec![] };
+    let ask = |homes: &mut Homes, user: &str, op| act(homes, named(Kind::User, user), me(user, 0), op);
+    for user in ["a", "c"] {
+        let written = ask(&mut homes, user, Op::RosterUpdate { contact: contact() });
+        assert!(written.replies.is_empty(), "not before it is durable");
+        let [(ticket, _)] = written.written[..] else { panic!("{written:?}") };
+        homes.stored(ticket, Answer::Written(Outcome::Done { seq: 0 }), &mut Heard::default());
+    }
+    assert!(homes.forgotten, "one of them gave way");
+    let asked = ask(&mut homes, "a", Op::RosterGet);
+    let [(ticket, Query::Facts(name))] = &asked.asked[..] else { panic!("{asked:?}") };
+    assert_eq!((*name == place(Kind::User, "a"), asked.replies.len()), (true, 0));
+    let behind = ask(&mut homes, "a", Op::PresenceHistory);
+    assert!(behind.is_silent() && behind.asked.is_empty(), "it is asked once: {behind:?}");
+    let mut told = Heard::default();
+    homes.stored(*ticket, Answer::Facts(vec![Fact::Contact(contact())]), &mut told);
+    let rosters = told.replies.iter().filter(|(_, reply)| *reply == Reply::Roster(vec![contact()])).count();
+    assert_eq!((rosters, told.replies.len()), (1, 2), "{told:?}");
+    assert_eq!(homes.awaited(), 0);
 }
