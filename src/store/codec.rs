@@ -27,7 +27,6 @@ mod kind {
 }
 
 /// Kinds of facts.
-
 mod fact {
     pub const ROOM: u8 = 0;
     pub const CONTACT: u8 = 1;
