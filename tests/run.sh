@@ -161,7 +161,7 @@ serve() {
     shift
     address=""
     rm -rf "$folder" && mkdir -p "$folder" && mkfifo "$folder/said"
-    (cd "$folder" && exec "$target/release/lanecast" --listen 127.0.0.1:0 --shards 2 --data-dir none \
+    (cd "$folder" && exec "$target/release/lanecast" --listen 127.0.0.1:0 --shards 2 \
         --log-level error "$@" 2>said) &
     server=$!
     exec {said}<"$folder/said"
@@ -192,10 +192,10 @@ rest() {
         --generation-database none)
     binaries
     step "packages for REST" install_venv tests/rest "$target/rest-venv"
-    serve rest
+    serve rest --data-dir data
     step "REST in the mode open" "${tool[@]}" "http://$address/openapi.json" "${generated[@]}"
     end_server
-    SECRET_KEY="only for this test, and long enough" serve rest --auth required
+    SECRET_KEY="only for this test, and long enough" serve rest --data-dir data --auth required
     local token
     token="$(SECRET_KEY="only for this test, and long enough" "$target/release/lanecast" token --user root --tenant acme --role admin)"
     step "REST by an administrator" "${tool[@]}" "http://$address/openapi.json" "${generated[@]}" \
@@ -205,7 +205,7 @@ rest() {
 
 load() {
     binaries
-    serve load --config "$PWD/docs/loadtest.toml"
+    serve load --data-dir none --config "$PWD/docs/loadtest.toml"
     under_load "$address"
     end_server
 }
