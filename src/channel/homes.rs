@@ -648,16 +648,19 @@ impl Homes {
     }
 
     fn remove(&mut self, index: u32) {
-        let name = match self.slots[index as usize].channel.take() {
+        let (remembered, (name, log)) = match self.slots[index as usize].channel.take() {
             Some(Body::Room(room)) => {
                 self.rooms_of[usize::from(room.realm().0)] -= 1;
-                room.into_parts()
+                (room.remembered, room.into_parts())
             }
-            Some(Body::Topic(topic)) => topic.into_parts(),
-            Some(Body::User(user)) => (user.name, user.log),
+            Some(Body::Topic(topic)) => (None, topic.into_parts()),
+            Some(Body::User(user)) => (user.remembered, (user.name, user.log)),
             None => return,
         };
-        let (name, log) = name;
+        if let Some(at) = remembered {
+            // Its place among the absent is nobody's now, and not that of whoever gets the slot.
+            self.away.remove(&at);
+        }
         self.names.remove(&name);
         self.log_bytes -= log.bytes();
         if !self.limits.durable {
