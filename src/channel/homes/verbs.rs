@@ -224,7 +224,8 @@ fn begin(
     match log.begin(ask.homes.epoch, since, ask.homes.replay, page, ask.homes.durable) {
         Recovery::Told(begun) => Some(Box::new(begun)),
         Recovery::Ask { .. } => {
-            Some(Box::new(Begun { position: None, gap: since.is_some(), missed: Vec::new() }))
+            let position = log.head().map(|seq| Position { epoch: ask.homes.epoch, seq });
+            Some(Box::new(Begun { position, gap: since.is_some(), missed: Vec::new() }))
         }
     }
 }
