@@ -39,6 +39,8 @@ pub struct User {
     pub untold: bool,
     /// How it was is to be written down.
     pub unsaved: bool,
+    /// It is on the list of those of whom that is so.
+    pub noted: bool,
 }
 
 /// What is kept of a user across its connections.
@@ -118,6 +120,7 @@ impl User {
             remembered: None,
             untold: false,
             unsaved: false,
+            noted: false,
         }
     }
 
