@@ -433,7 +433,8 @@ impl Homes {
         {
             return self.repeat(index, origin, now, op, Stamp { id, seq }, outlet);
         }
-        let means = Means { fresh: Fresh { seed: shared.seed }, page, room_for_more };
+        let stored = stamp.seq != 0;
+        let means = Means { fresh: Fresh { seed: shared.seed }, page, room_for_more, stored };
         let logged = body.log().bytes();
         let next = match body {
             Body::Room(room) => {
