@@ -67,6 +67,8 @@ pub struct Homes {
     swept_ms: Option<u64>,
     /// Commands that wait for the store, by channel.
     lines: HashMap<u32, Line>,
+    /// How many they are.
+    in_line: usize,
     /// The channels for which the store was asked.
     tickets: HashMap<Ticket, u32>,
     last_ticket: Ticket,
@@ -159,6 +161,7 @@ impl Homes {
             presence_updates: 0,
             swept_ms: None,
             lines: HashMap::new(),
+            in_line: 0,
             tickets: HashMap::new(),
             last_ticket: 0,
             log_bytes: 0,
