@@ -104,15 +104,7 @@ impl Homes {
             body.log_mut().learn(page, max);
             let after = body.log().bytes();
             self.log_bytes = self.log_bytes + after - before;
-        }
-    }
-
-    /// What was done ahead of a request that failed.
-    pub(super) fn undo(&mut self, index: u32, op: &Op) {
-        if let (Op::CreateRoom { .. }, Some(Body::Room(room))) =
-            (op, self.slots[index as usize].channel.as_mut())
-        {
-            room.unsettle();
+            self.make_room_for_logs(index);
         }
     }
 }
