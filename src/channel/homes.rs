@@ -26,7 +26,7 @@ use super::{Ask, HomeLimits, Outlet, RealmLimits, Stamp};
 use crate::clock::Now;
 use crate::model::{
     ChannelId, ChannelName, Command, Dialect, Event, Kind, MessageId, Op, Origin, Page, Presence, Principal,
-    RealmId, Reply, ReplyTo, RoomInfo, RoomSettings, Target, Ticket,
+    RealmId, Reply, ReplyTo, RoomInfo, Target, Ticket,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -223,9 +223,6 @@ impl Homes {
                 outlet.announce(realm, tenant.as_ref(), None, &event);
                 outlet.reply(origin.reply_to, origin.tag, Reply::Done);
             }
-            (Target::Named(name), Op::CreateRoom { settings }) => {
-                self.create(name, settings, origin, now, outlet);
-            }
             (_, op) => match self.find(&target, &op) {
                 Some(index) => self.take(index, origin, now, op, outlet),
                 None => {
@@ -276,7 +273,7 @@ impl Homes {
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
                 // What is said where nobody is has its place in the log all the same.
-                (None, Kind::Room, Op::Join { .. } | Op::Publish { .. } | Op::History(_)) => {
+                (None, Kind::Room, op) if makes_a_room(op) => {
                     let log = self.log_of(name);
                     Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name, log)))))
                 }
@@ -307,26 +304,6 @@ impl Homes {
         self.names.insert(name, index);
         self.slots[index as usize].channel = Some(body);
         index
-    }
-
-    /// Makes a room that stays; an existing one is described and left as it is (TUS-24).
-    fn create(
-        &mut self,
-        name: &ChannelName,
-        settings: RoomSettings,
-        origin: Origin,
-        now: Now,
-        outlet: &mut impl Outlet,
-    ) {
-        let cap = self.realm(name.realm).max_room_members;
-        if let Some(info) = self.names.get(name).and_then(|i| self.room(*i)).map(|r| r.info(cap)) {
-            return self.answer(&origin, Reply::Room { info, created: false }, outlet);
-        }
-        let creator = origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone());
-        let log = self.log_of(name);
-        let room = Room::created(name, log, settings.clone(), creator);
-        let index = self.insert(name.clone(), Body::Room(Box::new(room)));
-        self.take(index, origin, now, Op::CreateRoom { settings }, outlet);
     }
 
     /// The log of a channel that comes to be: with a store, that one knows how far it goes.
@@ -374,7 +351,7 @@ impl Homes {
         let rooms = self.names.iter().filter(|(n, _)| n.realm == realm && n.tenant == *tenant);
         rooms
             .filter_map(|(_, index)| self.room(*index))
-            .filter(|room| room.is_visible_to(who))
+            .filter(|room| room.is_shown_to(who))
             .map(|room| room.info(cap))
             .collect()
     }
@@ -682,6 +659,11 @@ fn timer(typing: &mut super::typing::TypingTable) -> Option<u64> {
     let next = typing.next_ms().filter(|_| !typing.timed)?;
     typing.timed = true;
     Some(next)
+}
+
+/// Verbs that bring a room into being, if only till they are carried out.
+fn makes_a_room(op: &Op) -> bool {
+    matches!(op, Op::Join { .. } | Op::Publish { .. } | Op::History(_) | Op::CreateRoom { .. })
 }
 
 /// Verbs that bring a topic into being: what is said in one is remembered also when nobody listens.

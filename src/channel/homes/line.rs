@@ -195,7 +195,6 @@ impl Homes {
                 self.answer(&origin, Reply::Refused(super::room::NOT_THE_AUTHOR), outlet);
             }
             Answer::Written(Outcome::Failed) => {
-                self.undo(index, &op);
                 self.answer(&origin, Reply::Refused(NOT_STORED), outlet);
             }
             Answer::Page(page) => {
@@ -248,12 +247,12 @@ impl Homes {
 impl Waiter {
     fn is_asked(&self) -> bool {
         !matches!(self.state, State::Behind)
+    }
 
     /// Whether the store may be asked for the one behind it before this one is done. What is asked ahead has only
     /// such before it, so that the last of them speaks for all.
     fn lets_ask(&self) -> bool {
         self.is_asked() && goes_ahead(&self.op)
-    }
     }
 }
 
@@ -277,13 +276,13 @@ fn must_write(op: &Op) -> bool {
             | Op::RosterRemove { .. }
     )
 }
+
 /// Verbs of which many may be asked for side by side: what one of them would write is the same whether those before it
 /// are done or not. Who is on a roster, and whether a room is made, is decided one by one.
 fn goes_ahead(op: &Op) -> bool {
     let one_by_one = matches!(op, Op::CreateRoom { .. } | Op::RosterUpdate { .. } | Op::RosterRemove { .. });
     must_write(op) && !one_by_one
 }
-
 
 /// Verbs that may have to ask the store.
 fn must_ask(op: &Op) -> bool {

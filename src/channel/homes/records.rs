@@ -180,9 +180,9 @@ fn plan_for_room(room: &Room, ask: &Ask<'_>, op: &Op, seed: u64) -> Plan {
             }
             return plan_publish(room, ask, op, seed);
         }
-        Op::CreateRoom { .. } => {
+        Op::CreateRoom { settings } => {
             let know = |fact| vec![Record::Know { channel: room.name().clone(), fact }];
-            return room.fact().map_or(Plan::Free, |fact| Plan::Write(know(fact)));
+            return room.fact(ask, settings).map_or(Plan::Free, |fact| Plan::Write(know(fact)));
         }
         Op::Read { message } => (*message, Change::Read),
         Op::Edit { message, text } => (*message, Change::Text(text.clone())),

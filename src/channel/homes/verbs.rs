@@ -53,12 +53,9 @@ pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             room.relay(ask, &event, &except, outlet);
             ask.told(outlet, !room.interest.is_empty());
         }
-        Op::CreateRoom { .. } => {
-            let info = room.info(ask.limits.max_room_members);
-            ask.answer(outlet, Reply::Room { info, created: true });
-        }
+        Op::CreateRoom { settings } => room.create(ask, settings, outlet),
         Op::DescribeRoom => {
-            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
+            let reply = match room.is_shown_to(ask.origin.principal.as_deref()) {
                 true => Reply::Room { info: room.info(ask.limits.max_room_members), created: false },
                 false => Reply::Refused(NO_ROOM),
             };
@@ -74,7 +71,7 @@ pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, o
         Op::Forsake => room.forsake(ask),
         Op::Rename { from } => room.rename(ask, from, outlet),
         Op::ListMembers => {
-            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
+            let reply = match room.is_shown_to(ask.origin.principal.as_deref()) {
                 true => {
                     let (users, total) = room.members(LISTED_MAX);
                     Reply::Members { users, total }
@@ -257,6 +254,9 @@ fn history(log: &Log, query: &HistoryQuery, page: Option<&Page>) -> Reply {
 
 /// Verbs that may leave something waiting.
 pub fn keeps_mail(op: &Op) -> bool {
+    matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
+}
+
 /// What waits in the store since another home has sent it here.
 fn in_transit(op: &Op) -> Option<MessageId> {
     match op {
@@ -264,9 +264,6 @@ fn in_transit(op: &Op) -> Option<MessageId> {
         Op::Notify { notification, transit: true } => Some(notification.id),
         _ => None,
     }
-}
-
-    matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
 }
 
 /// Verbs that bring a user into being.
