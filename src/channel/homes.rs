@@ -26,7 +26,7 @@ use super::{Ask, HomeLimits, Outlet, RealmLimits, Stamp};
 use crate::clock::Now;
 use crate::model::{
     ChannelId, ChannelName, Command, Dialect, Event, Kind, MessageId, Op, Origin, Page, Presence, Principal,
-    RealmId, Reply, ReplyTo, RoomInfo, RoomSettings, Target, Ticket,
+    RealmId, Reply, ReplyTo, RoomInfo, Target, Ticket,
 };
 
 /// Users that one listing names; it says how many there are.
@@ -67,6 +67,8 @@ pub struct Homes {
     swept_ms: Option<u64>,
     /// Commands that wait for the store, by channel.
     lines: HashMap<u32, Line>,
+    /// How many they are.
+    in_line: usize,
     /// The channels for which the store was asked.
     tickets: HashMap<Ticket, u32>,
     last_ticket: Ticket,
@@ -163,6 +165,7 @@ impl Homes {
             presence_updates: 0,
             swept_ms: None,
             lines: HashMap::new(),
+            in_line: 0,
             tickets: HashMap::new(),
             last_ticket: 0,
             forgotten: false,
@@ -226,9 +229,6 @@ impl Homes {
                 outlet.announce(realm, tenant.as_ref(), None, &event);
                 outlet.reply(origin.reply_to, origin.tag, Reply::Done);
             }
-            (Target::Named(name), Op::CreateRoom { settings }) => {
-                self.create(name, settings, origin, now, outlet);
-            }
             (_, op) => match self.find(&target, &op) {
                 Some(index) => self.take(index, origin, now, op, outlet),
                 None => {
@@ -279,7 +279,7 @@ impl Homes {
             Target::Named(name) => match (self.names.get(name), name.kind, op) {
                 (Some(index), ..) => Some(*index),
                 // What is said where nobody is has its place in the log all the same.
-                (None, Kind::Room, Op::Join { .. } | Op::Publish { .. } | Op::History(_)) => {
+                (None, Kind::Room, op) if makes_a_room(op) => {
                     let log = self.log_of(name);
                     Some(self.insert(name.clone(), Body::Room(Box::new(Room::joined(name, log)))))
                 }
@@ -313,26 +313,6 @@ impl Homes {
         self.names.insert(name, index);
         self.slots[index as usize].channel = Some(body);
         index
-    }
-
-    /// Makes a room that stays; an existing one is described and left as it is (TUS-24).
-    fn create(
-        &mut self,
-        name: &ChannelName,
-        settings: RoomSettings,
-        origin: Origin,
-        now: Now,
-        outlet: &mut impl Outlet,
-    ) {
-        let cap = self.realm(name.realm).max_room_members;
-        if let Some(info) = self.names.get(name).and_then(|i| self.room(*i)).map(|r| r.info(cap)) {
-            return self.answer(&origin, Reply::Room { info, created: false }, outlet);
-        }
-        let creator = origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone());
-        let log = self.log_of(name);
-        let room = Room::created(name, log, settings.clone(), creator);
-        let index = self.insert(name.clone(), Body::Room(Box::new(room)));
-        self.take(index, origin, now, Op::CreateRoom { settings }, outlet);
     }
 
     /// The log of a channel that comes to be: with a store, that one knows how far it goes.
@@ -380,7 +360,7 @@ impl Homes {
         let rooms = self.names.iter().filter(|(n, _)| n.realm == realm && n.tenant == *tenant);
         rooms
             .filter_map(|(_, index)| self.room(*index))
-            .filter(|room| room.is_visible_to(who))
+            .filter(|room| room.is_shown_to(who))
             .map(|room| room.info(cap))
             .collect()
     }
@@ -442,7 +422,8 @@ impl Homes {
         {
             return self.repeat(index, origin, now, op, Stamp { id, seq }, outlet);
         }
-        let means = Means { fresh: Fresh { seed: shared.seed }, page, room_for_more };
+        let stored = stamp.seq != 0;
+        let means = Means { fresh: Fresh { seed: shared.seed }, page, room_for_more, stored };
         let logged = body.log().bytes();
         let next = match body {
             Body::Room(room) => {
@@ -658,16 +639,19 @@ impl Homes {
     }
 
     fn remove(&mut self, index: u32) {
-        let name = match self.slots[index as usize].channel.take() {
+        let (remembered, (name, log)) = match self.slots[index as usize].channel.take() {
             Some(Body::Room(room)) => {
                 self.rooms_of[usize::from(room.realm().0)] -= 1;
-                room.into_parts()
+                (room.remembered, room.into_parts())
             }
-            Some(Body::Topic(topic)) => topic.into_parts(),
-            Some(Body::User(user)) => (user.name, user.log),
+            Some(Body::Topic(topic)) => (None, topic.into_parts()),
+            Some(Body::User(user)) => (user.remembered, (user.name, user.log)),
             None => return,
         };
-        let (name, log) = name;
+        if let Some(at) = remembered {
+            // Its place among the absent is nobody's now, and not that of whoever gets the slot.
+            self.away.remove(&at);
+        }
         self.names.remove(&name);
         self.unknown.remove(&index);
         self.log_bytes -= log.bytes();
@@ -691,6 +675,11 @@ fn timer(typing: &mut super::typing::TypingTable) -> Option<u64> {
 /// Verbs whose answer the store may know where nothing is known here.
 fn asks_a_user(op: &Op) -> bool {
     matches!(op, Op::RosterGet | Op::RosterRemove { .. } | Op::PresenceHistory)
+}
+
+/// Verbs that bring a room into being, if only till they are carried out.
+fn makes_a_room(op: &Op) -> bool {
+    matches!(op, Op::Join { .. } | Op::Publish { .. } | Op::History(_) | Op::CreateRoom { .. })
 }
 
 /// Verbs that bring a topic into being: what is said in one is remembered also when nobody listens.

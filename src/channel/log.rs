@@ -135,7 +135,7 @@ impl Log {
 
     /// Events behind a number, as far as they are here: `None` when older ones are asked for.
     pub fn after(&self, seq: u64) -> Option<impl Iterator<Item = &(u64, Arc<Event>)>> {
-        let covers = self.head.is_some() && seq + 1 >= self.first;
+        let covers = self.head.is_some() && seq.saturating_add(1) >= self.first;
         covers.then(|| self.held_after(seq))
     }
 

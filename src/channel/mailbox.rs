@@ -66,12 +66,14 @@ impl Mailbox {
         push_newest(&mut self.queue, item, max)
     }
 
-    /// Keeps what was handed over until it is acknowledged, if this user's clients ever do. Whether it does.
-    pub fn await_acknowledgement(&mut self, item: Item, max: usize) -> bool {
-        if self.acknowledges {
-            push_newest(&mut self.unconfirmed, item, max);
-        }
-        self.acknowledges
+    /// Keeps what was handed over until it is acknowledged, if this user's clients ever do. Returns what waits no more:
+    /// that, or what gave way to it.
+    pub fn await_acknowledgement(&mut self, item: Item, max: usize) -> Option<MessageId> {
+        let over = match self.acknowledges && matches!(*item.event, Event::Direct(_)) {
+            true => push_newest(&mut self.unconfirmed, item, max),
+            false => Some(item),
+        };
+        over.and_then(|item| item.event.id())
     }
 
     /// These are on their way to a device.
@@ -84,11 +86,8 @@ impl Mailbox {
         let (mut over, mut confirms) = (Vec::new(), Vec::new());
         while let Some(at) = self.handed.iter().position(|(key, _)| *key == device) {
             for mut item in self.handed.remove(at).1 {
-                let id = item.event.id();
                 confirms.extend(item.confirm.take());
-                let awaited =
-                    matches!(*item.event, Event::Direct(_)) && self.await_acknowledgement(item, max);
-                over.extend(id.filter(|_| !awaited));
+                over.extend(self.await_acknowledgement(item, max));
             }
         }
         (over, confirms)
@@ -238,11 +237,13 @@ mod tests {
     #[test]
     fn only_those_who_acknowledge_get_things_twice() {
         let mut mailbox = Mailbox::default();
-        mailbox.await_acknowledgement(item(1, Priority::Normal, 0), 2);
+        let over = mailbox.await_acknowledgement(item(1, Priority::Normal, 0), 2);
+        assert_eq!(over, Some(MessageId::random(1)));
         assert!(mailbox.is_empty());
         mailbox.acknowledge(MessageId::random(9));
         for n in 1..=3 {
-            mailbox.await_acknowledgement(item(n, Priority::Normal, 0), 2);
+            let over = mailbox.await_acknowledgement(item(n, Priority::Normal, 0), 2);
+            assert_eq!(over, (n == 3).then(|| MessageId::random(1)), "the oldest gives way");
         }
         mailbox.acknowledge(MessageId::random(3));
         let left: Vec<_> = mailbox.unconfirmed().cloned().collect();

@@ -83,25 +83,24 @@ impl Room {
         }
     }
 
-    /// A room made by hand (TUS-24).
-    pub fn created(name: &ChannelName, log: Log, settings: RoomSettings, creator: Option<Arc<str>>) -> Self {
-        Self { settings, kept: true, creator, ..Self::joined(name, log) }
+    /// What is to be known of a room that is made by hand; `None`: there is one of that name, which is left as it is.
+    pub fn fact(&self, ask: &Ask<'_>, settings: &RoomSettings) -> Option<Fact> {
+        let fact = || Fact::Room { settings: settings.clone(), creator: verified(ask.origin) };
+        self.is_over().then(fact)
     }
 
-    /// What is to be known of a room that was made by hand.
-    pub fn fact(&self) -> Option<Fact> {
-        let fact = || Fact::Room { settings: self.settings.clone(), creator: self.creator.clone() };
-        self.kept.then(fact)
+    /// Makes a room that stays; an existing one is described and left as it is (TUS-24).
+    pub fn create(&mut self, ask: &Ask<'_>, settings: RoomSettings, outlet: &mut impl Outlet) {
+        let created = self.is_over();
+        if created {
+            self.settle(settings, verified(ask.origin));
+        }
+        ask.answer(outlet, Reply::Room { info: self.info(ask.limits.max_room_members), created });
     }
 
-    /// It came to be by hand after all.
+    /// It came to be by hand (TUS-24).
     pub fn settle(&mut self, settings: RoomSettings, creator: Option<Arc<str>>) {
         (self.settings, self.creator, self.kept) = (settings, creator, true);
-    }
-
-    /// What was made by hand could not be kept: it goes when nobody is in it.
-    pub fn unsettle(&mut self) {
-        self.kept = false;
     }
 
     /// Somebody who is away is one of the conversation.
@@ -499,8 +498,13 @@ impl Room {
         outlet.publish(ask.id, &self.interest, except, event, None);
     }
 
-    /// Whether a listing may show it to that principal.
-    pub fn is_visible_to(&self, who: Option<&Principal>) -> bool {
+    /// Whether a listing shows it to that principal. One that is only there because something waits for the store is
+    /// none yet.
+    pub fn is_shown_to(&self, who: Option<&Principal>) -> bool {
+        !self.is_over() && self.is_visible_to(who)
+    }
+
+    fn is_visible_to(&self, who: Option<&Principal>) -> bool {
         self.settings.public || who.is_some_and(|p| p.has_role(Principal::ADMIN) || self.is_creator(p))
     }
 }
@@ -533,6 +537,11 @@ pub const NOT_THE_AUTHOR: Refusal = Refusal::new(Code::Forbidden, "Only the auth
 fn named(origin: &Origin) -> Option<Arc<str>> {
     let known = origin.principal.is_some() && !origin.user.is_empty();
     known.then(|| origin.user.clone())
+}
+
+/// The user who asks, if that is proven.
+fn verified(origin: &Origin) -> Option<Arc<str>> {
+    origin.principal.as_ref().filter(|p| p.verified).map(|p| p.user.clone())
 }
 
 /// Compares in a time that does not tell how much of it is right.

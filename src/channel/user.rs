@@ -39,6 +39,8 @@ pub struct User {
     pub untold: bool,
     /// How it was is to be written down.
     pub unsaved: bool,
+    /// It is on the list of those of whom that is so.
+    pub noted: bool,
 }
 
 /// What is kept of a user across its connections.
@@ -118,6 +120,7 @@ impl User {
             remembered: None,
             untold: false,
             unsaved: false,
+            noted: false,
         }
     }
 
@@ -235,11 +238,8 @@ impl User {
         for mut item in self.mailbox.take(ask.now.unix_ms, ask.limits.queue_ttl, dialects) {
             outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
             item.confirm.take().into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
-            let id = item.event.id();
-            let is_direct = matches!(*item.event, Event::Direct(_));
-            if !(is_direct && self.mailbox.await_acknowledgement(item, ask.limits.queue)) {
-                self.unqueue(id.into_iter().collect(), outlet);
-            }
+            let over = self.mailbox.await_acknowledgement(item, ask.limits.queue);
+            self.unqueue(over.into_iter().collect(), outlet);
         }
     }
 
@@ -414,10 +414,12 @@ impl User {
         }
         outlet.publish(ask.id, &self.interest, &Except::Nobody, &item.event, item.number());
         item.confirm.take().into_iter().for_each(|confirm| self.confirm(ask, confirm, outlet));
-        let awaited = how.keep && self.mailbox.await_acknowledgement(item, ask.limits.queue);
-        if how.transit && !awaited {
-            self.unqueue(vec![id], outlet);
-        }
+        let over = match how.keep {
+            true => self.mailbox.await_acknowledgement(item, ask.limits.queue),
+            false => Some(id),
+        };
+        // What was told at once is in no queue but by the way it came.
+        self.unqueue(over.filter(|over| how.transit || *over != id).into_iter().collect(), outlet);
     }
 
     /// The message that somebody sends to `to`.
@@ -451,12 +453,14 @@ impl User {
         self.hand_or_keep(ask, item, true, outlet);
     }
 
-    /// What the store had kept before the restart waits on. Whether there is more of it now.
-    pub fn restore(&mut self, waiting: Waiting, max: usize) -> bool {
+    /// What the store had kept before the restart waits on. Whether there is more of it now; if not, the oldest gave
+    /// way.
+    pub fn restore(&mut self, waiting: Waiting, max: usize, outlet: &mut impl Outlet) -> bool {
         let Waiting { event, seq, priority, since_ms, .. } = waiting;
-        self.mailbox
-            .keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max)
-            .is_none()
+        let gone =
+            self.mailbox.keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max);
+        self.unqueue(gone.iter().filter_map(|item| item.event.id()).collect(), outlet);
+        gone.is_none()
     }
 
     /// What is known of it from before the restart.

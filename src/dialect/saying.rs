@@ -49,10 +49,10 @@ pub enum Saying<'a> {
         position: Option<Position>,
     },
     Left(Address<'a>),
-    /// What was missed there cannot be told any more: the channel goes on from that position.
+    /// What was missed there cannot be told: the channel goes on from that position, as far as that is known.
     Gap {
         place: Address<'a>,
-        position: Position,
+        position: Option<Position>,
     },
     RoomCreated {
         room: &'a str,

@@ -279,7 +279,7 @@ fn says_everything(texts: &[Arc<str>], bits: u128, at_ms: u64, more: bool) -> Re
         [About::Join, About::Publish, About::Other].map(|about| Saying::Refused { about, refusal: &refusal });
     sayings.extend(refused);
     sayings.extend(each_place(text).map(|place| Saying::Joined { place, position }));
-    sayings.extend(each_place(text).map(|place| Saying::Gap { place, position: gap }));
+    sayings.extend(each_place(text).map(|place| Saying::Gap { place, position: Some(gap) }));
     sayings.extend(each_place(text).map(Saying::Left));
     let tag = Value::from(&**text).to_string();
     for saying in &sayings {
@@ -319,7 +319,7 @@ proptest! {
     fn a_position_that_was_told_is_read_where_it_is_shown(epoch: u64, seq: u64) {
         let position = Position { epoch: Epoch(epoch), seq };
         for (dialect, place, join, member) in joins() {
-            for saying in [Saying::Joined { place, position: Some(position) }, Saying::Gap { place, position }] {
+            for saying in [Saying::Joined { place, position: Some(position) }, Saying::Gap { place, position: Some(position) }] {
                 let mut out = BytesMut::new();
                 let said = encode_saying(dialect, &saying, &Aside { tag: None, user: "", at_ms: 0 }, &mut out);
                 prop_assert!(said, "{}", dialect);

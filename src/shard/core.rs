@@ -29,6 +29,8 @@ use crate::telemetry::{LaneClass, Writer};
 
 /// Commands handled in one turn before sockets are looked at again.
 const COMMANDS_PER_TURN: usize = 256;
+/// Answers of the store heard in one turn, for the same reason as with deliveries: each is a message to a channel.
+const ANSWERS_PER_TURN: usize = 256;
 /// Deliveries handled in one turn before what they queued is let go. One costs up to a frame per connection of
 /// the shard, so without a bound outboxes would run over that no flush could have emptied.
 const DELIVERIES_PER_TURN: usize = 64;
@@ -276,7 +278,7 @@ impl<N: Notify> Core<N> {
             delivered += 1;
         }
         self.drain_backlogs();
-        self.hear_store();
+        let heard = self.hear_store();
         let mut handled = 0;
         while handled < COMMANDS_PER_TURN && self.takes_commands() {
             let Some((_, command)) = self.port.next_command() else { break };
@@ -284,7 +286,7 @@ impl<N: Notify> Core<N> {
             handled += 1;
         }
         self.settle();
-        handled == COMMANDS_PER_TURN || delivered == DELIVERIES_PER_TURN
+        handled == COMMANDS_PER_TURN || delivered == DELIVERIES_PER_TURN || heard == ANSWERS_PER_TURN
     }
 
     /// Whether a command may be applied: nothing of this shard waits to be delivered, and the store keeps up.
@@ -293,13 +295,17 @@ impl<N: Notify> Core<N> {
     }
 
     /// Takes what the store has answered. Like a command it leads to deliveries, and so waits for those before it.
-    fn hear_store(&mut self) {
-        while self.deliveries.total() == 0 {
+    /// Returns how many answers it were.
+    fn hear_store(&mut self) -> usize {
+        let mut heard = 0;
+        while heard < ANSWERS_PER_TURN && self.deliveries.total() == 0 {
             let Some((ticket, answer)) = self.ledger.next() else { break };
             self.homes.stored(ticket, answer, &mut self.dispatch);
             self.hand_out();
+            heard += 1;
         }
         self.ledger.push();
+        heard
     }
 
     /// Tells homes of connections to which all that waited for their users has been written.

@@ -376,8 +376,8 @@ impl<N: Notify> Core<N> {
 
     /// What it missed before it came, or that this cannot be had.
     fn tell_begun(&mut self, key: ConnKey, place: Address<'_>, begun: Begun, tag: Option<&str>) {
-        if let (true, Some(position)) = (begun.gap, begun.position) {
-            self.tell(key, &Saying::Gap { place, position }, tag);
+        if begun.gap {
+            self.tell(key, &Saying::Gap { place, position: begun.position }, tag);
         }
         for (seq, event) in begun.missed {
             self.tell_event(key, &event, (seq != 0).then_some(seq));

@@ -7,7 +7,7 @@ use crate::fanout::Inquiry;
 use crate::model::{Answer, Query, Record, Ticket};
 use crate::store::Client;
 
-/// Requests of one shard under way, beyond which it takes no more commands: a slow store slows those who write.
+/// Commands of one shard that wait for the store, beyond which it takes no more: a slow store slows those who write.
 const AWAITED_MAX: usize = 2048;
 
 /// One shard's end of a store.
@@ -60,7 +60,7 @@ impl Ledger {
         Self { keeper, waiting: VecDeque::new() }
     }
 
-    /// Whether no more is to be asked of it for now. `awaited`: answers that homes wait for.
+    /// Whether no more is to be asked of it for now. `awaited`: commands that wait at homes.
     pub fn is_full(&self, awaited: usize) -> bool {
         awaited >= AWAITED_MAX || !self.waiting.is_empty()
     }

@@ -44,9 +44,9 @@ enum State {
 }
 
 impl Homes {
-    /// Requests whose answers are waited for.
+    /// Commands that wait: for an answer of the store, or behind one that does.
     pub fn awaited(&self) -> usize {
-        self.tickets.len()
+        self.in_line
     }
 
     /// Carries a command out, or has it wait for the store.
@@ -63,17 +63,19 @@ impl Homes {
         }
         // What is asked of the store already stands in its order; only behind something that may still change
         // the channel it is not known what this one would write.
-        let writes = line.waiting.iter().all(|w| must_write(&w.op) && w.is_asked());
+        let may_ask = goes_ahead(&op) && line.waiting.back().is_some_and(Waiter::lets_ask);
         let mut waiter = Waiter { origin, op, now, state: State::Behind };
-        if must_write(&waiter.op) && writes && !unknown {
+        if may_ask && !unknown {
             self.ask_early(index, &mut waiter, outlet);
         }
+        self.in_line += 1;
         self.lines.entry(index).or_default().waiting.push_back(waiter);
     }
 
     /// Carries out what nothing is before, or begins to wait with it.
     fn begin(&mut self, index: u32, mut waiter: Waiter, outlet: &mut impl Outlet) {
         if self.ask_store(index, &mut waiter, outlet) {
+            self.in_line += 1;
             self.lines.entry(index).or_default().waiting.push_front(waiter);
         }
     }
@@ -90,6 +92,8 @@ impl Homes {
             }
             Plan::Refused(refusal) => {
                 self.answer(&waiter.origin, Reply::Refused(refusal), outlet);
+                // It may have come to be for this alone.
+                self.look_at(index);
                 return false;
             }
             plan => self.hand_over(index, waiter, id, plan, outlet),
@@ -158,10 +162,12 @@ impl Homes {
                 State::Asked { .. } => break,
                 State::Behind => {
                     let Some(waiter) = line.waiting.pop_front() else { return };
+                    self.in_line -= 1;
                     self.begin(index, waiter, outlet);
                 }
                 State::Answered { .. } => {
                     let Some(waiter) = line.waiting.pop_front() else { return };
+                    self.in_line -= 1;
                     self.finish(index, waiter, outlet);
                 }
             }
@@ -172,19 +178,23 @@ impl Homes {
     /// Asks for those too that stand behind what only writes: many commit as one.
     fn ask_ahead(&mut self, index: u32, outlet: &mut impl Outlet) {
         let Some(line) = self.lines.get_mut(&index) else { return };
-        let mut waiting = std::mem::take(&mut line.waiting);
-        for waiter in &mut waiting {
-            if !must_write(&waiter.op) || self.unknown.contains(&index) {
+        // Those that are asked stand before those that are not.
+        let asked = line.waiting.partition_point(Waiter::is_asked);
+        let unasked_for = self.unknown.contains(&index) || asked == line.waiting.len();
+        if unasked_for || asked.checked_sub(1).is_some_and(|at| !line.waiting[at].lets_ask()) {
+            return;
+        }
+        let mut behind = line.waiting.split_off(asked);
+        for waiter in &mut behind {
+            if !goes_ahead(&waiter.op) {
                 break;
             }
-            if !waiter.is_asked() {
-                self.ask_early(index, waiter, outlet);
-            }
+            self.ask_early(index, waiter, outlet);
             if !waiter.is_asked() {
                 break;
             }
         }
-        self.lines.entry(index).or_default().waiting = waiting;
+        self.lines.entry(index).or_default().waiting.append(&mut behind);
     }
 
     /// Carries out what the store has answered.
@@ -206,7 +216,6 @@ impl Homes {
                 self.answer(&origin, Reply::Refused(super::room::NOT_THE_AUTHOR), outlet);
             }
             Answer::Written(Outcome::Failed) => {
-                self.undo(index, &op);
                 self.answer(&origin, Reply::Refused(NOT_STORED), outlet);
             }
             Answer::Page(page) => {
@@ -264,6 +273,12 @@ impl Waiter {
     fn is_asked(&self) -> bool {
         !matches!(self.state, State::Behind)
     }
+
+    /// Whether the store may be asked for the one behind it before this one is done. What is asked ahead has only
+    /// such before it, so that the last of them speaks for all.
+    fn lets_ask(&self) -> bool {
+        self.is_asked() && goes_ahead(&self.op)
+    }
 }
 
 /// Verbs that write what must last before they are carried out.
@@ -285,6 +300,13 @@ fn must_write(op: &Op) -> bool {
             | Op::RosterUpdate { .. }
             | Op::RosterRemove { .. }
     )
+}
+
+/// Verbs of which many may be asked for side by side: what one of them would write is the same whether those before it
+/// are done or not. Who is on a roster, and whether a room is made, is decided one by one.
+fn goes_ahead(op: &Op) -> bool {
+    let one_by_one = matches!(op, Op::CreateRoom { .. } | Op::RosterUpdate { .. } | Op::RosterRemove { .. });
+    must_write(op) && !one_by_one
 }
 
 /// Verbs that may have to ask the store.

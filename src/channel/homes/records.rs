@@ -107,15 +107,7 @@ impl Homes {
                 room.receipts.learn(&page.receipts);
             }
             self.log_bytes = self.log_bytes + after - before;
-        }
-    }
-
-    /// What was done ahead of a request that failed.
-    pub(super) fn undo(&mut self, index: u32, op: &Op) {
-        if let (Op::CreateRoom { .. }, Some(Body::Room(room))) =
-            (op, self.slots[index as usize].channel.as_mut())
-        {
-            room.unsettle();
+            self.make_room_for_logs(index);
         }
     }
 }
@@ -191,9 +183,9 @@ fn plan_for_room(room: &Room, ask: &Ask<'_>, op: &Op, seed: u64) -> Plan {
             }
             return plan_publish(room, ask, op, seed);
         }
-        Op::CreateRoom { .. } => {
+        Op::CreateRoom { settings } => {
             let know = |fact| vec![Record::Know { channel: room.name().clone(), fact }];
-            return room.fact().map_or(Plan::Free, |fact| Plan::Write(know(fact)));
+            return room.fact(ask, settings).map_or(Plan::Free, |fact| Plan::Write(know(fact)));
         }
         Op::Read { message } => (*message, Change::Read),
         Op::Edit { message, text } => (*message, Change::Text(text.clone())),

@@ -27,7 +27,7 @@ impl Homes {
                     (true, Event::Direct(_) | Event::Notification(_)) => late.push((name, waiting)),
                     _ => {
                         let max = self.realm(name.realm).queue;
-                        let kept = self.restored_user(&name).restore(waiting, max);
+                        let kept = self.restored_user(&name).restore(waiting, max, outlet);
                         self.held += usize::from(kept);
                     }
                 },
@@ -109,7 +109,7 @@ impl Homes {
         let Some(user) = self.user_mut(index).filter(|user| user.unsaved) else { return };
         if !durable {
             user.unsaved = false;
-        } else if self.unsaved.last() != Some(&(index, generation)) {
+        } else if !std::mem::replace(&mut user.noted, true) {
             self.unsaved.push((index, generation));
             self.save_at_ms = self.save_at_ms.or(Some(self.now_ms + SAVE_AFTER_MS));
         }
@@ -123,7 +123,7 @@ impl Homes {
                 continue;
             }
             let Some(user) = self.user_mut(index).filter(|user| user.unsaved) else { continue };
-            user.unsaved = false;
+            (user.unsaved, user.noted) = (false, false);
             let channel = user.name.clone();
             let fact = Fact::Presence(user.shown.account(&channel.id));
             outlet.write(0, vec![Record::Know { channel, fact }]);

@@ -29,7 +29,7 @@ impl Homes {
             }
             self.tell_presence(index, &elsewhere, outlet);
             if self.user(index).is_some_and(User::is_over) {
-                self.remove(index);
+                self.remove_unless_awaited(index);
             }
         }
     }

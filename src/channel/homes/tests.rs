@@ -9,7 +9,8 @@ mod users;
 use super::*;
 use crate::channel::Interest;
 use crate::model::{
-    Cause, Code, ConnKey, Detail, Echo, Except, JoinManner, Query, Record, Showing, Status, Variant,
+    Cause, Code, ConnKey, Detail, Echo, Except, JoinManner, Query, Record, RoomSettings, Showing, Status,
+    Variant,
 };
 
 const VARIANT: Variant = Variant { dialect: Dialect::Tusk, deflate: false, numbered: false };

@@ -10,7 +10,7 @@ use crate::channel::room::{self, Change, Joining, Room, Saying};
 use crate::channel::topic::Topic;
 use crate::channel::user::{self, Arrival, Receiving, Said, User};
 use crate::model::{
-    Begun, Code, Event, HistoryQuery, Kind, Op, Page, Position, Refusal, Reply, Since, Variant,
+    Begun, Code, Event, HistoryQuery, Kind, MessageId, Op, Page, Position, Refusal, Reply, Since, Variant,
 };
 
 pub const NO_ROOM: Refusal = Refusal::new(Code::NotFound, "Room not found");
@@ -25,6 +25,8 @@ pub struct Means<'a> {
     pub page: Option<&'a Page>,
     /// The shard may keep one message more for those who are away.
     pub room_for_more: bool,
+    /// The store has it, and so it is kept even if there has been no room since.
+    pub stored: bool,
 }
 
 pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
@@ -54,12 +56,9 @@ pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, o
             room.relay(ask, &event, &except, outlet);
             ask.told(outlet, !room.interest.is_empty());
         }
-        Op::CreateRoom { .. } => {
-            let info = room.info(ask.limits.max_room_members);
-            ask.answer(outlet, Reply::Room { info, created: true });
-        }
+        Op::CreateRoom { settings } => room.create(ask, settings, outlet),
         Op::DescribeRoom => {
-            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
+            let reply = match room.is_shown_to(ask.origin.principal.as_deref()) {
                 true => Reply::Room { info: room.info(ask.limits.max_room_members), created: false },
                 false => Reply::Refused(NO_ROOM),
             };
@@ -75,7 +74,7 @@ pub fn apply_to_room(room: &mut Room, ask: &Ask<'_>, op: Op, means: Means<'_>, o
         Op::Forsake => room.forsake(ask),
         Op::Rename { from } => room.rename(ask, from, outlet),
         Op::ListMembers => {
-            let reply = match room.is_visible_to(ask.origin.principal.as_deref()) {
+            let reply = match room.is_shown_to(ask.origin.principal.as_deref()) {
                 true => {
                     let (users, total) = room.members(LISTED_MAX);
                     Reply::Members { users, total }
@@ -114,11 +113,15 @@ pub fn apply_to_topic(topic: &mut Topic, ask: &Ask<'_>, op: Op, means: Means<'_>
 }
 
 pub fn apply_to_user(user: &mut User, ask: &Ask<'_>, op: Op, means: Means<'_>, outlet: &mut impl Outlet) {
-    let full = !means.room_for_more && !user.has_device();
+    let full = !means.room_for_more && !means.stored && !user.has_device();
     match op {
         // Those who were there have heard it; whoever said it need not hear of each who was not.
         Op::Keep { event, .. } if full => user.unqueue(event.id().into_iter().collect(), outlet),
-        op if full && keeps_mail(&op) => ask.answer(outlet, Reply::Refused(QUEUE_FULL)),
+        op if full && keeps_mail(&op) => {
+            // Who is told that it is not kept is not to have it kept in transit.
+            user.unqueue(in_transit(&op).into_iter().collect(), outlet);
+            ask.answer(outlet, Reply::Refused(QUEUE_FULL));
+        }
         Op::GiveBack => user.give_back(),
         Op::Attach { variant, rooms, since } => {
             let begun = begin(&user.log, ask, variant, since, means.page);
@@ -199,7 +202,7 @@ fn remembered(ask: &Ask<'_>, from: &str, request: Option<Arc<str>>) -> Option<Ar
 }
 
 /// Whether that was said before: number and id of then. Only where no store is asked.
-pub fn said_before(body: &Body, ask: &Ask<'_>, op: &Op) -> Option<(u64, crate::model::MessageId)> {
+pub fn said_before(body: &Body, ask: &Ask<'_>, op: &Op) -> Option<(u64, MessageId)> {
     let from = match op {
         Op::Publish { from: Some(from), .. } => from,
         Op::SendFrom { .. } => match body {
@@ -227,7 +230,8 @@ fn begin(
     match log.begin(ask.homes.epoch, since, ask.homes.replay, page, ask.homes.durable) {
         Recovery::Told(begun) => Some(Box::new(begun)),
         Recovery::Ask { .. } => {
-            Some(Box::new(Begun { position: None, gap: since.is_some(), missed: Vec::new() }))
+            let position = log.head().map(|seq| Position { epoch: ask.homes.epoch, seq });
+            Some(Box::new(Begun { position, gap: since.is_some(), missed: Vec::new() }))
         }
     }
 }
@@ -254,6 +258,15 @@ fn history(log: &Log, query: &HistoryQuery, page: Option<&Page>) -> Reply {
 /// Verbs that may leave something waiting.
 pub fn keeps_mail(op: &Op) -> bool {
     matches!(op, Op::SendDirect { .. } | Op::Receive { .. } | Op::Keep { .. } | Op::Notify { .. })
+}
+
+/// What waits in the store since another home has sent it here.
+fn in_transit(op: &Op) -> Option<MessageId> {
+    match op {
+        Op::Receive { message } => Some(message.id),
+        Op::Notify { notification, transit: true } => Some(notification.id),
+        _ => None,
+    }
 }
 
 /// Verbs that bring a user into being.

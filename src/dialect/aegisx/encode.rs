@@ -34,10 +34,14 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
         Saying::Joined { place, position } => return of_channel("channel_joined", place, position, out),
         Saying::Left(place) => return of_channel("channel_left", place, None, out),
         Saying::Gap { place: Address::Inbox(_) | Address::Chat(_), position } => {
-            let data = frame("gap", out).word(key!(first "epoch"), position.epoch);
-            data.seq(Some(position.seq)).close().end();
+            let data = frame("gap", out);
+            let data = match position {
+                Some(at) => data.word(key!(first "epoch"), at.epoch).seq(Some(at.seq)),
+                None => data,
+            };
+            data.close().end();
         }
-        Saying::Gap { place, position } => return of_channel("gap", place, Some(position), out),
+        Saying::Gap { place, position } => return of_channel("gap", place, position, out),
         Saying::NotificationsSubscribed { types } => {
             frame("notifications_subscribed", out).names(key!(first "types"), types).close().end();
         }

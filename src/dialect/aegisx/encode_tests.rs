@@ -230,18 +230,18 @@ fn positions_and_gaps() {
         let data = json!({"channel": name});
         let joined = Saying::Joined { place, position: Some(position) };
         assert_eq!(saying(&joined), stands("channel_joined", data.clone()));
-        assert_eq!(saying(&Saying::Gap { place, position }), stands("gap", data));
+        assert_eq!(saying(&Saying::Gap { place, position: Some(position) }), stands("gap", data));
     }
     for place in [Address::Inbox("u"), Address::Chat("u")] {
         let expected = r#"{"type":"gap","data":{"epoch":"00000000000000ab","seq":7}}"#;
-        let gap = Saying::Gap { place, position };
+        let gap = Saying::Gap { place, position: Some(position) };
         assert_eq!(text(|out| encode_saying(&gap, &ASIDE, out)).as_deref(), Some(expected));
     }
-    let gap = Saying::Gap { place: Address::Public("c"), position };
+    let gap = Saying::Gap { place: Address::Public("c"), position: Some(position) };
     let expected = r#"{"type":"gap","data":{"channel":"public:c","epoch":"00000000000000ab","seq":7}}"#;
     assert_eq!(text(|out| encode_saying(&gap, &ASIDE, out)).as_deref(), Some(expected));
     for place in [Address::Room("r"), Address::Conversation("r"), Address::Group("r"), Address::System] {
-        assert_eq!(saying(&Saying::Gap { place, position }), None);
+        assert_eq!(saying(&Saying::Gap { place, position: Some(position) }), None);
     }
 }
 

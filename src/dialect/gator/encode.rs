@@ -47,10 +47,10 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
             frame.position(position)
         }
         Saying::Gap { place: Address::Conversation(id), position } => {
-            Object::typed("gap", out).name(key!("conversation_id"), id).position(Some(position))
+            Object::typed("gap", out).name(key!("conversation_id"), id).position(position)
         }
         Saying::Gap { place: Address::Inbox(_) | Address::Chat(_), position } => {
-            Object::typed("gap", out).position(Some(position))
+            Object::typed("gap", out).position(position)
         }
         // The document has no answer to a leave, and its clients ignore types they do not know (ruling G4).
         Saying::Left(Address::Conversation(id)) => {

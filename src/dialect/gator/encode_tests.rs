@@ -207,11 +207,11 @@ fn positions_and_gaps() {
     let joined = json!({"type": "conversation_joined", "conversation_id": ODD});
     assert_eq!(saying(&Saying::Joined { place, position: Some(position) }), with(joined));
     let gap = json!({"type": "gap", "conversation_id": ODD});
-    assert_eq!(saying(&Saying::Gap { place, position }), with(gap));
+    assert_eq!(saying(&Saying::Gap { place, position: Some(position) }), with(gap));
     for place in [Address::Inbox("u"), Address::Chat("u")] {
-        assert_eq!(saying(&Saying::Gap { place, position }), with(json!({"type": "gap"})));
+        assert_eq!(saying(&Saying::Gap { place, position: Some(position) }), with(json!({"type": "gap"})));
     }
-    let gap = Saying::Gap { place: Address::Conversation("c"), position };
+    let gap = Saying::Gap { place: Address::Conversation("c"), position: Some(position) };
     let expected = r#"{"type":"gap","conversation_id":"c","epoch":"00000000000000ab","seq":7,"timestamp":"2025-01-15T10:30:00Z"}"#;
     assert_eq!(text(|out| encode_saying(&gap, &ASIDE, out)).as_deref(), Some(expected));
 }
@@ -237,10 +237,10 @@ fn there_are_no_words_for_other_sayings() {
     let (stats, id) = (Stats::default(), MessageId(Uuid::nil()));
     let position = Position { epoch: Epoch(1), seq: 1 };
     for silent in [
-        Saying::Gap { place: Address::Room("r"), position },
-        Saying::Gap { place: Address::Public("r"), position },
-        Saying::Gap { place: Address::Foreign("r"), position },
-        Saying::Gap { place: Address::System, position },
+        Saying::Gap { place: Address::Room("r"), position: Some(position) },
+        Saying::Gap { place: Address::Public("r"), position: Some(position) },
+        Saying::Gap { place: Address::Foreign("r"), position: Some(position) },
+        Saying::Gap { place: Address::System, position: Some(position) },
         Saying::Welcome { connection: Uuid::nil(), user: "u", position: None },
         Saying::AuthFailed,
         Saying::Ping,

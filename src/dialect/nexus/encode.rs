@@ -88,7 +88,7 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
                 Address::Inbox(user) | Address::Chat(user) => (key!("user_id"), user),
                 _ => return false,
             };
-            begin("system.gap", out).name(key, id).position(Some(position))
+            begin("system.gap", out).name(key, id).position(position)
         }
         // One who joined by speaking leaves with the only word there is.
         Saying::Left(Address::Room(room) | Address::Conversation(room)) => {

@@ -321,10 +321,10 @@ fn positions_and_gaps() {
         (Address::Chat(ODD), "user_id"),
     ] {
         let gap = json!({"event_type": "system.gap", key: ODD});
-        assert_eq!(saying(&Saying::Gap { place, position }), with(gap));
+        assert_eq!(saying(&Saying::Gap { place, position: Some(position) }), with(gap));
     }
     let mut out = BytesMut::new();
-    let gap = Saying::Gap { place: Address::Room("r"), position };
+    let gap = Saying::Gap { place: Address::Room("r"), position: Some(position) };
     assert!(encode_saying(&gap, &Aside { tag: None, user: "", at_ms: AT_MS }, &mut out));
     let want = r#"{"event_type":"system.gap","room_id":"r","epoch":"00000000000000ab","seq":7,"timestamp":"2025-01-15T10:30:00.009Z"}"#;
     assert_eq!(&out[..], want.as_bytes());
@@ -336,11 +336,11 @@ fn sayings_without_words_write_nothing() {
     for silent in [
         Saying::Joined { place: Address::Conversation("c"), position: Some(position) },
         Saying::Online { users: &[odd()], total: 1, position: Some(position) },
-        Saying::Gap { place: Address::Public("c"), position },
-        Saying::Gap { place: Address::Group("c"), position },
-        Saying::Gap { place: Address::Presence("u"), position },
-        Saying::Gap { place: Address::System, position },
-        Saying::Gap { place: Address::Foreign("c"), position },
+        Saying::Gap { place: Address::Public("c"), position: Some(position) },
+        Saying::Gap { place: Address::Group("c"), position: Some(position) },
+        Saying::Gap { place: Address::Presence("u"), position: Some(position) },
+        Saying::Gap { place: Address::System, position: Some(position) },
+        Saying::Gap { place: Address::Foreign("c"), position: Some(position) },
         Saying::Online { users: &[odd()], total: 1, position: None },
         Saying::AuthFailed,
         Saying::Joined { place: Address::Conversation("c"), position: None },

@@ -38,7 +38,7 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
             Object::typed("Subscribed", out).name(key!("channel"), &channel(place)).position(position)
         }
         Saying::Gap { place, position } => {
-            Object::typed("Gap", out).name(key!("channel"), &channel(place)).position(Some(position))
+            Object::typed("Gap", out).name(key!("channel"), &channel(place)).position(position)
         }
         Saying::Left(place) => Object::typed("Unsubscribed", out).name(key!("channel"), &channel(place)),
         Saying::Pong => Object::typed("Pong", out),

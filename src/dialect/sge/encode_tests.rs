@@ -216,7 +216,7 @@ fn a_channel_is_named_as_its_subscriber_names_it() {
             Some(json!({"type": kind, "channel": channel, "epoch": "00000000000000ab", "seq": 7}))
         };
         assert_eq!(saying(&Saying::Joined { place, position: Some(position) }), stands("Subscribed"));
-        assert_eq!(saying(&Saying::Gap { place, position }), stands("Gap"));
+        assert_eq!(saying(&Saying::Gap { place, position: Some(position) }), stands("Gap"));
     }
 }
 
@@ -282,7 +282,8 @@ fn sayings_without_words_write_nothing() {
 
 #[test]
 fn a_gap_key_for_key_with_the_tag_of_what_was_asked() {
-    let gap = Saying::Gap { place: Address::Group("g"), position: Position { epoch: Epoch(1), seq: 0 } };
+    let gap =
+        Saying::Gap { place: Address::Group("g"), position: Some(Position { epoch: Epoch(1), seq: 0 }) };
     let mut out = BytesMut::new();
     assert!(encode_saying(&gap, &Aside { tag: Some("5"), user: "", at_ms: AT_MS }, &mut out));
     assert_eq!(&out[..], br#"{"type":"Gap","channel":"group:g","epoch":"0000000000000001","seq":0,"id":5}"#);

@@ -42,11 +42,11 @@ pub fn encode_saying(saying: &Saying<'_>, aside: &Aside<'_>, out: &mut BytesMut)
         }
         Saying::Left(Address::Room(room)) => Object::typed("room_left", out).name(key!("room"), room),
         Saying::Gap { place: Address::Room(room), position } => {
-            let frame = Object::typed("gap", out).name(key!("room"), room).position(Some(position));
+            let frame = Object::typed("gap", out).name(key!("room"), room).position(position);
             frame.number(key!("timestamp"), now)
         }
         Saying::Gap { place: Address::Inbox(_) | Address::Chat(_), position } => {
-            Object::typed("gap", out).position(Some(position)).number(key!("timestamp"), now)
+            Object::typed("gap", out).position(position).number(key!("timestamp"), now)
         }
         Saying::RoomCreated { room } => Object::typed("room_created", out).name(key!("room"), room),
         // The document's createRoom answers false (TUS-24).

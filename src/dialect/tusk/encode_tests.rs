@@ -123,9 +123,9 @@ fn what_the_document_does_not_have_is_not_said() {
         Saying::Ping,
         Saying::Joined { place: Address::Group(ODD), position: None },
         Saying::Left(Address::System),
-        Saying::Gap { place: Address::Group(ODD), position: POSITION },
-        Saying::Gap { place: Address::Conversation(ODD), position: POSITION },
-        Saying::Gap { place: Address::System, position: POSITION },
+        Saying::Gap { place: Address::Group(ODD), position: Some(POSITION) },
+        Saying::Gap { place: Address::Conversation(ODD), position: Some(POSITION) },
+        Saying::Gap { place: Address::System, position: Some(POSITION) },
         Saying::NotificationsSubscribed { types: &[] },
         Saying::Delivered { id: id(), room: Some(ODD), at_ms },
         Saying::Roster(&[]),
@@ -231,10 +231,10 @@ fn positions_and_gaps() {
     let success = saying(&Saying::AuthSuccess { who: &bare, position });
     assert_eq!(success, with(json!({"type": "auth_success", "user": user})));
     let gap = json!({"type": "gap", "room": ODD, "timestamp": AT});
-    assert_eq!(saying(&Saying::Gap { place, position: POSITION }), with(gap));
+    assert_eq!(saying(&Saying::Gap { place, position: Some(POSITION) }), with(gap));
     for place in [Address::Inbox("u"), Address::Chat("u")] {
         let gap = json!({"type": "gap", "timestamp": AT});
-        assert_eq!(saying(&Saying::Gap { place, position: POSITION }), with(gap));
+        assert_eq!(saying(&Saying::Gap { place, position: Some(POSITION) }), with(gap));
     }
 }
 
@@ -278,7 +278,7 @@ fn a_number_stands_behind_the_documents_keys() {
     let got = frame(|out| assert!(encode_event(&Event::Message(message), Some(u64::MAX), out)));
     let want = r#"{"type":"room_message","room":"r","message":"Hi","from":"admin","timestamp":5,"seq":18446744073709551615}"#;
     assert_eq!(&got[..], want.as_bytes());
-    let gap = Saying::Gap { place: Address::Room("r"), position: POSITION };
+    let gap = Saying::Gap { place: Address::Room("r"), position: Some(POSITION) };
     let got = frame(|out| assert!(encode_saying(&gap, &ASIDE, out)));
     let want = r#"{"type":"gap","room":"r","epoch":"00000000000000ab","seq":7,"timestamp":1700000000}"#;
     assert_eq!(&got[..], want.as_bytes());
