@@ -101,7 +101,12 @@ impl StoreView for View {
         add("store_rows_total", "counter", "Changes in those commits.", health.rows.get());
         add("store_commits_failed_total", "counter", "Commits that failed.", health.failed.get());
         let waiting = health.waiting() as u64;
-        add("store_requests_waiting", "gauge", "Requests that no thread of the store has taken up yet.", waiting);
+        add(
+            "store_requests_waiting",
+            "gauge",
+            "Requests that no thread of the store has taken up yet.",
+            waiting,
+        );
         add("store_bytes", "gauge", "Bytes of the database and its log on disk.", health.file_bytes.get());
         let ready = u64::from(health.fault().is_none());
         add("store_up", "gauge", "1 while what must last is accepted, 0 while it is refused.", ready);

@@ -56,7 +56,8 @@ pub fn add_number(out: &mut String, name: &str, kind: &str, help: &str, n: u64) 
 
 /// The same of a distribution.
 pub fn add_histogram(out: &mut String, name: &str, help: &str, seen: &Distribution) {
-    let _ = write_head(out, PREFIX, name, "histogram", help).and_then(|()| write_buckets(out, name, "", seen));
+    let _ =
+        write_head(out, PREFIX, name, "histogram", help).and_then(|()| write_buckets(out, name, "", seen));
 }
 
 fn write_head(out: &mut String, prefix: &str, name: &str, kind: &str, help: &str) -> fmt::Result {

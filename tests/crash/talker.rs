@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::channel::{Channel, author};
 use super::wire::Wire;
-use super::words::{Place, Said, gap, join_since, place, private, said, say_private};
-use crate::support::{Aegisx, Sge, Tongue, Tusk, fits};
+use super::words::{Said, private, said, say_private};
+use crate::support::{Aegisx, Place, Sge, Tongue, Tusk, fits, gap, join_since, place};
 
 /// What is known of all channels, by their names here.
 pub type Books = HashMap<String, Channel>;
@@ -112,8 +112,7 @@ impl Talker {
     }
 
     async fn connect(&self, address: SocketAddr, query: &str) -> Option<Wire> {
-        let sign = if self.tongue == Tusk { '?' } else { '&' };
-        let path = format!("{}{sign}{query}", self.tongue.path_with(&self.name, &self.name));
+        let path = self.tongue.path_asking(&self.name, &self.name, query);
         let (mut wire, _) = Wire::open(address, self.tongue, &path).await?;
         if self.tongue == Tusk {
             wire.send(&json!({ "type": "auth", "token": self.name })).await?;
@@ -185,7 +184,7 @@ impl Talker {
             book.found(&name, stopped.seq, head.seq, &told);
         } else {
             // What waits in its queue comes all the same.
-            assert_eq!(gaps, [head.clone()], "{name}: it is told what is lost");
+            assert_eq!(gaps, std::slice::from_ref(&head), "{name}: it is told what is lost");
             wire.close().await;
             let (again, place, told, gaps) = self.inbox_since(address, &start).await?;
             assert_eq!((&place, gaps), (&head, vec![]), "{name}");

@@ -13,8 +13,7 @@ use super::away::Away;
 use super::roster::Roster;
 use super::talker::{Books, Talker};
 use super::wire::{Wire, get};
-use super::words::place;
-use crate::support::{Nexus, Process, Sge, TONGUES, Tusk, soon};
+use crate::support::{Nexus, Process, Sge, TONGUES, Tongue, Tusk, place, soon};
 
 /// Rounds that talk in the same rooms: their logs are read from the beginning now and then.
 const ROUNDS_OF_ROOMS: u64 = 8;
@@ -58,7 +57,7 @@ impl World {
             };
             Talker::new(tongue, format!("{}-{n}", tongue.name()), writes_to)
         });
-        let away = |tongue: crate::support::Tongue| Away::new(tongue, &format!("{}-away", tongue.name()));
+        let away = |tongue: Tongue| Away::new(tongue, &format!("{}-away", tongue.name()));
         Self {
             dice,
             epoch: None,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
@@ -107,7 +107,7 @@ impl Process {
     /// The kernel lets it write no file beyond so many bytes from now on, as if the disk were full; `None`: as large as
     /// it likes.
     pub fn limit_files(&self, bytes: Option<u64>) {
-        let limit = Rlimit { current: bytes, maximum: None };
+        let limit = Rlimit { current: bytes, ..getrlimit(Resource::Fsize) };
         prlimit(Some(self.pid()), Resource::Fsize, limit).expect("runs, and belongs to whom the test does");
     }
 
