@@ -1,8 +1,9 @@
-//! What the system tells the process: SIGTERM and SIGINT drain it, a second one ends it at once.
+//! What the system tells the process: SIGTERM and SIGINT drain it, a second one ends it at once. SIGXFSZ ends nothing.
 
 use std::io;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
@@ -33,6 +34,8 @@ pub fn watch(
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // A write beyond the file size limit is to fail like one to a full disk; unheard, the signal ends the process.
+        let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         ready();
         let mut told = false;
         loop {

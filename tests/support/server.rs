@@ -1,6 +1,7 @@
 //! A server in the process of the test, on a port the kernel chose.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lanecast::config::Config;
@@ -26,6 +27,21 @@ impl TestServer {
         let running = Server::new(config).start().expect("starts");
         let address = running.addresses()[0];
         Self { running: Some(running), address }
+    }
+
+    /// The same with a store in that folder, which a server before it may have left there.
+    pub fn start_on(folder: &Path, settings: &str) -> Self {
+        let mut table: Table = settings.parse().expect("TOML");
+        let store = table.entry("store").or_insert_with(|| Table::new().into());
+        let folder = folder.to_str().expect("UTF-8").to_owned();
+        store.as_table_mut().expect("a section").insert("data_dir".into(), folder.into());
+        Self::start(&table.to_string())
+    }
+
+    /// Ends as by SIGTERM, at once; what it was told is kept.
+    pub async fn stop(self) {
+        self.drain(Duration::ZERO);
+        self.join().await;
     }
 
     /// The address of the listener at that place in the configuration.

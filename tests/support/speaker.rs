@@ -51,6 +51,15 @@ impl Tongue {
         }
     }
 
+    /// The same with more in the query.
+    pub fn path_asking(self, user: &str, token: &str, query: &str) -> String {
+        let path = self.path_with(user, token);
+        match query {
+            "" => path,
+            query => path.clone() + if path.contains('?') { "&" } else { "?" } + query,
+        }
+    }
+
     /// The first thing said to one who was let in, where something is.
     pub fn greeting(self) -> Option<Value> {
         match self {
@@ -397,15 +406,32 @@ impl TestServer {
         self.speaker_with(tongue, json!({ "sub": user, "tenantId": tenant }))
     }
 
+    /// A user who is told numbers.
+    #[track_caller]
+    pub fn numbered(&self, tongue: Tongue, user: &str) -> impl Future<Output = Speaker> {
+        self.speaker_asking(tongue, json!({ "sub": user }), "seq=1")
+    }
+
     /// The same, with these claims.
     #[track_caller]
     pub fn speaker_with(&self, tongue: Tongue, claims: Value) -> impl Future<Output = Speaker> {
+        self.speaker_asking(tongue, claims, "")
+    }
+
+    /// The same, with this in the query of its URL.
+    #[track_caller]
+    pub fn speaker_asking(
+        &self,
+        tongue: Tongue,
+        claims: Value,
+        query: &str,
+    ) -> impl Future<Output = Speaker> {
         let place = std::panic::Location::caller();
-        let address = self.address;
+        let (address, query) = (self.address, query.to_owned());
         async move {
             let user = claims["sub"].as_str().expect("a user").to_owned();
             let token = signed(claims);
-            let path = tongue.path_with(&user, &token);
+            let path = tongue.path_asking(&user, &token, &query);
             let upgraded = Speaker::try_connect(address, tongue, &path, &[]).await;
             let mut speaker = upgraded.unwrap_or_else(|refused| panic!("{place}: {tongue:?} {refused:?}"));
             speaker.user = user;
