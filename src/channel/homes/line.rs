@@ -269,6 +269,13 @@ impl Homes {
     }
 }
 
+#[cfg(test)]
+impl Line {
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
 impl Waiter {
     fn is_asked(&self) -> bool {
         !matches!(self.state, State::Behind)

@@ -1,10 +1,13 @@
 //! Homes without sockets: who is let in, who hears what, and what is left when all are gone.
 
+mod begun;
 mod conversations;
 mod gone;
 mod presence;
 mod rooms;
+mod stored;
 mod users;
+mod written;
 
 use super::*;
 use crate::channel::Interest;
