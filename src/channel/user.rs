@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::log::Log;
 use super::mailbox::{Confirm, Item, Mailbox};
 use super::presence::Shown;
-use super::repeats::Repeats;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
@@ -26,7 +25,6 @@ pub struct User {
     claims: Vec<(Arc<str>, u32)>,
     pub mailbox: Mailbox,
     pub log: Log,
-    pub repeats: Repeats,
     window: SlidingWindow,
     kept: Kept,
     /// The rooms it was in when its last device went, until that is told.
@@ -110,7 +108,6 @@ impl User {
             claims: Vec::new(),
             mailbox: Mailbox::default(),
             log,
-            repeats: Repeats::default(),
             window: SlidingWindow::default(),
             kept: Kept::default(),
             left: Vec::new(),
@@ -382,7 +379,7 @@ impl User {
             let event = Arc::new(Event::Direct(message.clone()));
             outlet.publish(ask.id, &self.interest, &Except::Nobody, &event, Some(seq));
             if let Some(request) = request {
-                self.repeats.note(request, seq, message.id);
+                self.log.repeats.note(request, seq, message.id);
             }
             self.log.push(seq, event, ask.homes.log_events);
         }
@@ -402,7 +399,7 @@ impl User {
         let mut item = self.item(ask, Event::Direct(message), seq, Priority::Normal, confirm);
         self.log.push(seq, item.event.clone(), ask.homes.log_events);
         if let Some(request) = how.request {
-            self.repeats.note(request, seq, id);
+            self.log.repeats.note(request, seq, id);
         }
         let queued = !self.can_hear(&item.event);
         ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
