@@ -448,12 +448,15 @@ impl User {
         self.hand_or_keep(ask, item, true, outlet);
     }
 
-    /// What the store had kept before the restart waits on. Whether there is more of it now.
-    pub fn restore(&mut self, waiting: Waiting, max: usize) -> bool {
+    /// What the store had kept before the restart waits on. What gives way is forgotten there too: more may have been
+    /// written than was carried out. Whether there is more of it now.
+    pub fn restore(&mut self, waiting: Waiting, max: usize, outlet: &mut impl Outlet) -> bool {
         let Waiting { event, seq, priority, since_ms, .. } = waiting;
-        self.mailbox
-            .keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max)
-            .is_none()
+        let item = Item { event: Arc::new(event), seq, priority, since_ms, confirm: None };
+        let gone = self.mailbox.keep(item, max);
+        let is_more = gone.is_none();
+        self.unqueue(gone.and_then(|item| item.event.id()).into_iter().collect(), outlet);
+        is_more
     }
 
     /// What is known of it from before the restart.

@@ -27,7 +27,7 @@ impl Homes {
                     (true, Event::Direct(_) | Event::Notification(_)) => late.push((name, waiting)),
                     _ => {
                         let max = self.realm(name.realm).queue;
-                        let kept = self.restored_user(&name).restore(waiting, max);
+                        let kept = self.restored_user(&name).restore(waiting, max, outlet);
                         self.held += usize::from(kept);
                     }
                 },
