@@ -18,7 +18,6 @@ use verbs::{
 
 use super::directory::Directory;
 use super::log::{Log, Sleeping};
-use super::repeats::Repeats;
 use super::room::{self, Room};
 use super::topic::Topic;
 use super::user::{self, User};
@@ -122,14 +121,6 @@ impl Body {
             Self::Room(room) => &mut room.log,
             Self::Topic(topic) => &mut topic.log,
             Self::User(user) => &mut user.log,
-        }
-    }
-
-    fn repeats(&self) -> &Repeats {
-        match self {
-            Self::Room(room) => &room.repeats,
-            Self::Topic(topic) => &topic.repeats,
-            Self::User(user) => &user.repeats,
         }
     }
 

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::repeats::Repeats;
 use crate::model::{Begun, ChannelName, Epoch, Event, LogQuery, Page, Position, Since};
 
 /// What an event costs besides its words.
@@ -23,6 +24,8 @@ pub struct Log {
     /// From this number on, all that was said is in `events`.
     first: u64,
     bytes: usize,
+    /// What senders call what they said, where no store remembers that.
+    pub repeats: Repeats,
 }
 
 /// What somebody who was away is to be told.
@@ -52,7 +55,7 @@ impl Log {
     }
 
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.repeats.bytes()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -82,10 +85,11 @@ impl Log {
     /// Drops the oldest event. Returns the bytes that are free now.
     pub fn forget_oldest(&mut self) -> usize {
         let Some((seq, event)) = self.events.pop_front() else { return 0 };
-        let freed = size_of_event(&event);
-        self.bytes -= freed;
+        let before = self.bytes();
+        self.bytes -= size_of_event(&event);
+        self.repeats.forget(seq);
         self.first = seq + 1;
-        freed
+        before - self.bytes()
     }
 
     fn clear(&mut self) {

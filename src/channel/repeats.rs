@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use crate::model::MessageId;
 
-/// Names remembered of one channel, the newest ones: a client repeats what it said last when it has come back.
+/// Names remembered of one channel, the newest ones, as long as their messages are in its log: a client repeats what
+/// it said last when it has come back.
 const REMEMBERED_MAX: usize = 256;
 
 /// The newest messages of a channel that have names of their senders'.
 #[derive(Debug, Default)]
 pub struct Repeats {
     named: VecDeque<Named>,
+    /// Of the names.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -29,9 +32,27 @@ impl Repeats {
 
     pub fn note(&mut self, request: Arc<str>, seq: u64, id: MessageId) {
         if self.named.len() >= REMEMBERED_MAX {
-            self.named.pop_front();
+            self.forget_first();
         }
+        self.bytes += request.len();
         self.named.push_back(Named { request, seq, id });
+    }
+
+    /// Messages up to that number are remembered no more.
+    pub fn forget(&mut self, seq: u64) {
+        while self.named.front().is_some_and(|named| named.seq <= seq) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(named) = self.named.pop_front() {
+            self.bytes -= named.request.len();
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -55,5 +76,9 @@ mod tests {
         assert_eq!(repeats.find(&name("a", 1)), Some((1, MessageId::random(1))));
         assert_eq!(repeats.find(&name("b", 1)), None);
         assert_eq!(request_of("a", None), None);
+        repeats.forget(REMEMBERED_MAX as u64 - 1);
+        assert_eq!(repeats.bytes(), name("a", REMEMBERED_MAX).len(), "of the newest alone");
+        assert_eq!(repeats.find(&name("a", REMEMBERED_MAX - 1)), None);
+        assert!(repeats.find(&name("a", REMEMBERED_MAX)).is_some());
     }
 }

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::log::Log;
 use super::members::Members;
 use super::receipts::Receipts;
-use super::repeats::Repeats;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::model::{
@@ -34,7 +33,6 @@ pub struct Room {
     /// The newest messages and their authors, as many as can be edited.
     recent: VecDeque<(MessageId, Arc<str>)>,
     pub log: Log,
-    pub repeats: Repeats,
     pub receipts: Receipts,
 }
 
@@ -78,7 +76,6 @@ impl Room {
             remembered: None,
             recent: VecDeque::new(),
             log,
-            repeats: Repeats::default(),
             receipts: Receipts::default(),
         }
     }
@@ -277,7 +274,7 @@ impl Room {
         }
         let seq = ask.number(&self.log);
         if let Some(request) = how.request.clone() {
-            self.repeats.note(request, seq, message.id);
+            self.log.repeats.note(request, seq, message.id);
         }
         let event = Arc::new(Event::Message(message));
         let except = match (how.echo, origin.reply_to.connection()) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::log::Log;
-use super::repeats::Repeats;
 use super::room::{Draft, Saying};
 use super::{Ask, Interest, Outlet};
 use crate::model::{Begun, ChannelName, Echo, Event, Except, Kind, Message, Reply, Variant};
@@ -14,12 +13,11 @@ pub struct Topic {
     name: ChannelName,
     pub interest: Interest,
     pub log: Log,
-    pub repeats: Repeats,
 }
 
 impl Topic {
     pub fn new(name: &ChannelName, log: Log) -> Self {
-        Self { name: name.clone(), interest: Interest::default(), log, repeats: Repeats::default() }
+        Self { name: name.clone(), interest: Interest::default(), log }
     }
 
     pub fn name(&self) -> &ChannelName {
@@ -68,7 +66,7 @@ impl Topic {
             _ => Except::Nobody,
         };
         if let Some(request) = how.request {
-            self.repeats.note(request, ask.number(&self.log), message.id);
+            self.log.repeats.note(request, ask.number(&self.log), message.id);
         }
         self.relay(ask, Event::Message(message), &except, outlet);
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::log::Log;
 use super::mailbox::{Confirm, Item, Mailbox};
 use super::presence::Shown;
-use super::repeats::Repeats;
 use super::typing::TypingTable;
 use super::{Ask, Interest, Outlet};
 use crate::limit::SlidingWindow;
@@ -26,7 +25,6 @@ pub struct User {
     claims: Vec<(Arc<str>, u32)>,
     pub mailbox: Mailbox,
     pub log: Log,
-    pub repeats: Repeats,
     window: SlidingWindow,
     kept: Kept,
     /// The rooms it was in when its last device went, until that is told.
@@ -112,7 +110,6 @@ impl User {
             claims: Vec::new(),
             mailbox: Mailbox::default(),
             log,
-            repeats: Repeats::default(),
             window: SlidingWindow::default(),
             kept: Kept::default(),
             left: Vec::new(),
@@ -382,7 +379,7 @@ impl User {
             let event = Arc::new(Event::Direct(message.clone()));
             outlet.publish(ask.id, &self.interest, &Except::Nobody, &event, Some(seq));
             if let Some(request) = request {
-                self.repeats.note(request, seq, message.id);
+                self.log.repeats.note(request, seq, message.id);
             }
             self.log.push(seq, event, ask.homes.log_events);
         }
@@ -402,7 +399,7 @@ impl User {
         let mut item = self.item(ask, Event::Direct(message), seq, Priority::Normal, confirm);
         self.log.push(seq, item.event.clone(), ask.homes.log_events);
         if let Some(request) = how.request {
-            self.repeats.note(request, seq, id);
+            self.log.repeats.note(request, seq, id);
         }
         let queued = !self.can_hear(&item.event);
         ask.answer(outlet, Reply::Sent { to: self.name.id.clone(), id, queued });
@@ -453,14 +450,15 @@ impl User {
         self.hand_or_keep(ask, item, true, outlet);
     }
 
-    /// What the store had kept before the restart waits on. Whether there is more of it now; if not, the oldest gave
-    /// way.
+    /// What the store had kept before the restart waits on. What gives way is forgotten there too: more may have been
+    /// written than was carried out. Whether there is more of it now.
     pub fn restore(&mut self, waiting: Waiting, max: usize, outlet: &mut impl Outlet) -> bool {
         let Waiting { event, seq, priority, since_ms, .. } = waiting;
-        let gone =
-            self.mailbox.keep(Item { event: Arc::new(event), seq, priority, since_ms, confirm: None }, max);
-        self.unqueue(gone.iter().filter_map(|item| item.event.id()).collect(), outlet);
-        gone.is_none()
+        let item = Item { event: Arc::new(event), seq, priority, since_ms, confirm: None };
+        let gone = self.mailbox.keep(item, max);
+        let is_more = gone.is_none();
+        self.unqueue(gone.and_then(|item| item.event.id()).into_iter().collect(), outlet);
+        is_more
     }
 
     /// What is known of it from before the restart.

@@ -15,7 +15,7 @@ mod speaker;
 pub use client::Client;
 pub use http::{Http, get, request};
 pub use position::{Place, gap, join_since, place, seq};
-pub use process::{NotReady, Process, Starting, tempfolder};
+pub use process::{Folder, NotReady, Process, Starting, tempfolder};
 pub use raw::{Frame, Raw, close_payload, masked};
 pub use server::{SECRET, TestServer, now, signed, token};
 pub use speaker::{Aegisx, Gator, Nexus, Sge, Speaker, TONGUES, Tongue, Tusk, fits};

@@ -148,8 +148,27 @@ impl Process {
 pub fn tempfolder() -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("process-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+    let name = format!("ground-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("is made");
     folder
+}
+
+/// A folder of its own for a store, removed when this is dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfolder())
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -38,6 +38,17 @@ impl TestServer {
         Self::start(&table.to_string())
     }
 
+    /// Ends, and starts again on the same folder.
+    pub async fn again(self, folder: &Path, settings: &str) -> Self {
+        self.stop().await;
+        Self::start_on(folder, settings)
+    }
+
+    /// Waits until no user is online: those who went are away for their homes too.
+    pub async fn nobody_is_online(&self) {
+        self.metric_becomes("lanecast_users_online", 0.0).await;
+    }
+
     /// Ends as by SIGTERM, at once; what it was told is kept.
     pub async fn stop(self) {
         self.drain(Duration::ZERO);

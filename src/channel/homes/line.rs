@@ -11,7 +11,7 @@ use super::{Fresh, Homes, Outlet};
 use crate::channel::Stamp;
 use crate::clock::Now;
 use crate::model::{
-    Answer, Code, Event, MessageId, Op, Origin, Outcome, Page, Query, Refusal, Reply, ReplyTo, Ticket,
+    Answer, Code, Echo, Event, MessageId, Op, Origin, Outcome, Page, Query, Refusal, Reply, ReplyTo, Ticket,
 };
 
 /// Why something that must last is not done.
@@ -254,8 +254,13 @@ impl Homes {
             let (to, id) = (user.name.id.clone(), stamp.id);
             return self.answer(origin, Reply::Sent { to, id, queued: false }, outlet);
         }
+        // Who did not hear itself then does not now.
+        let hears = !matches!(
+            op,
+            Op::Publish { echo: Echo::Never, .. } | Op::Publish { echo: Echo::Member, member: false, .. }
+        );
         let fresh = Fresh { seed: self.limits.seed };
-        let event = self.said(index, origin, now, &op, stamp, fresh).map(Event::into);
+        let event = self.said(index, origin, now, &op, stamp, fresh).map(Event::into).filter(|_| hears);
         match (event, origin.reply_to) {
             (Some(event), ReplyTo::Connection(_)) => {
                 self.answer(origin, Reply::Heard { event, seq: stamp.seq }, outlet);

@@ -211,7 +211,7 @@ pub fn said_before(body: &Body, ask: &Ask<'_>, op: &Op) -> Option<(u64, MessageI
         },
         _ => &ask.origin.user,
     };
-    body.repeats().find(&request_in(op, from)?)
+    body.log().repeats.find(&request_in(op, from)?)
 }
 
 /// Where one begins who is told numbers.
