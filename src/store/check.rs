@@ -98,8 +98,28 @@ fn references(conn: &Connection, report: &mut CheckReport) -> Result<(), StoreEr
 /// Questions that have no answer in a store that is in order: the channel's name and a number.
 const NUMBERS: &[(&str, &str)] = &[
     (
-        "SELECT name, max(seq) FROM log JOIN channels ON channels.id = channel GROUP BY channel HAVING max(seq) > head",
+        "SELECT name, max(seq) FROM log JOIN channels ON channels.id = channel
+         WHERE entry <= (SELECT value FROM meta WHERE key = 'placed') GROUP BY channel HAVING max(seq) > head",
         "a number beyond the last one that was given out",
+    ),
+    (
+        "SELECT name, min(seq) FROM log JOIN channels ON channels.id = channel
+         WHERE entry > (SELECT value FROM meta WHERE key = 'placed') GROUP BY channel
+         HAVING min(seq) <> head + 1 OR max(seq) <> head + count(*)",
+        "a number behind the last one that has a place and not next to it",
+    ),
+    (
+        "SELECT name, seq FROM log JOIN channels ON channels.id = log.channel LEFT JOIN place USING (channel, seq)
+         WHERE log.entry <= (SELECT value FROM meta WHERE key = 'placed')
+           AND (place.entry IS NOT log.entry OR place.what IS NOT log.what OR place.id IS NOT log.id)",
+        "a row that is not in its place",
+    ),
+    (
+        "SELECT name, place.seq FROM place JOIN channels ON channels.id = place.channel
+         LEFT JOIN log ON log.entry = place.entry
+         WHERE log.entry IS NULL OR log.channel <> place.channel OR log.seq <> place.seq
+           OR log.entry > (SELECT value FROM meta WHERE key = 'placed')",
+        "a place without its row",
     ),
     (
         "SELECT name, seq FROM log JOIN channels ON channels.id = channel GROUP BY channel, seq HAVING count(*) > 1",
@@ -113,7 +133,8 @@ const NUMBERS: &[(&str, &str)] = &[
     (
         "SELECT name, kept FROM channels
          LEFT JOIN (SELECT channel, count(*) AS has, sum(octet_length(text) + octet_length(body)) AS size
-                    FROM log GROUP BY channel) ON channel = channels.id
+                    FROM log WHERE entry <= (SELECT value FROM meta WHERE key = 'placed')
+                    GROUP BY channel) ON channel = channels.id
          WHERE kept <> coalesce(has, 0) OR bytes <> coalesce(size, 0)",
         "a count of rows or bytes that is not so",
     ),
@@ -210,6 +231,8 @@ mod tests {
         let report = check(scratch.path()).expect("it can be read");
         assert!(report.is_fine() && report.bytes > 0, "{report:?}");
         assert_eq!(report.rows, 5);
+        let mut store = store;
+        store.place().expect("placed");
         drop(store);
         assert!(check(scratch.path()).expect("it can be read").is_fine());
     }
@@ -226,6 +249,15 @@ mod tests {
             ("UPDATE channels SET kept = 9", "count of rows"),
             ("UPDATE channels SET oldest = 9", "bounds that cannot be"),
             ("UPDATE log SET request = 'r'", "done twice"),
+            ("DELETE FROM place WHERE seq = 1", "not in its place"),
+            ("UPDATE place SET entry = 3 WHERE seq = 2", "not in its place"),
+            ("UPDATE place SET what = 2 WHERE seq = 2", "not in its place"),
+            ("UPDATE place SET id = NULL WHERE seq = 2", "not in its place"),
+            ("DELETE FROM log WHERE seq = 3", "a place without its row"),
+            ("INSERT INTO place VALUES (1, 9, 9, 1, NULL)", "a place without its row"),
+            ("INSERT INTO place VALUES (99, 9, 3, 1, NULL)", "belongs to no channel"),
+            ("UPDATE meta SET value = 2 WHERE key = 'placed'", "a place without its row"),
+            ("UPDATE meta SET value = 2 WHERE key = 'placed'", "not next to it"),
             ("INSERT INTO facts VALUES (99, 0, '', x'00')", "belongs to no channel"),
             ("UPDATE facts SET bytes = x'0102'", "something kept"),
             ("UPDATE queue SET body = x'01'", "something kept"),
@@ -234,7 +266,8 @@ mod tests {
         ];
         for (sql, complaint) in wrong {
             let scratch = Scratch::new();
-            let store = filled(&scratch);
+            let mut store = filled(&scratch);
+            store.place().expect("placed");
             store.conn.execute_batch(sql).expect("it can be spoiled");
             let report = check(scratch.path()).expect("it can be read");
             assert!(report.wrong.iter().any(|line| line.contains(complaint)), "{sql}: {:?}", report.wrong);

@@ -8,6 +8,7 @@
 //! The files of a data folder: `lanecast.db` (SQLite, with `-wal` and `-shm` while it is open), `lanecast.mark` (how
 //! many commits were told), `lock` (held by the server that has it open).
 
+mod agenda;
 mod backup;
 mod body;
 mod check;
@@ -15,12 +16,14 @@ mod client;
 mod codec;
 mod error;
 mod folder;
+mod heads;
 mod health;
 mod mark;
 mod opened;
 mod options;
 #[cfg(test)]
 mod oracle;
+mod place;
 mod reader;
 mod reading;
 pub mod rows;

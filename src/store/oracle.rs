@@ -285,6 +285,10 @@ impl Store for Oracle {
         Ok(())
     }
 
+    fn place(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn trim(&mut self, now_ms: u64) -> Result<bool, StoreError> {
         while self.trim_one(now_ms) {}
         let ttl = self.queue_ttl_ms;

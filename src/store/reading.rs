@@ -1,10 +1,12 @@
 //! What is asked of the database: each question as SQL, on whichever connection.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row as SqlRow, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, ToSql, params};
 
+use super::heads::Unplaced;
 use super::rows::{Hit, Id, Item, KeptRow, LogAsk, LogPage, Owner, ReceiptRow, Row, Visitor, what};
 use super::{StoreError, schema};
 
@@ -38,7 +40,7 @@ pub fn tune(conn: &Connection) -> Result<(), StoreError> {
 }
 
 /// The columns of a [`Row`] in the order in which [`row_at`] reads them.
-pub const ROW: &str = "what, id, sender, peer, at_ms, text, body";
+pub const ROW: &str = "log.what, log.id, sender, peer, at_ms, text, body";
 
 /// Reads a [`Row`] from the column `at` on.
 pub fn row_at(row: &SqlRow, at: usize) -> rusqlite::Result<Row<'static>> {
@@ -91,48 +93,66 @@ fn page(conn: &Connection, ask: &LogAsk) -> Result<LogPage, StoreError> {
     let Some(channel) = channel(conn, &ask.owner)? else {
         return Ok(LogPage { first: 1, ..LogPage::default() });
     };
-    let mut bounds = conn.prepare_cached("SELECT head, oldest, kept FROM channels WHERE id = ?1")?;
-    let (head, oldest, kept): (i64, i64, i64) =
-        bounds.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let first = if kept == 0 { head + 1 } else { oldest };
+    let mut bounds = conn.prepare_cached(
+        "SELECT head, oldest, kept, (SELECT value FROM meta WHERE key = 'placed') FROM channels WHERE id = ?1",
+    )?;
+    let (head, oldest, kept, placed): (i64, i64, i64, i64) =
+        bounds.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    // What has no place yet follows on what has one.
+    let tail = "SELECT count(*), max(seq) FROM log WHERE entry > ?1 AND channel = ?2";
+    let (more, last): (i64, Option<i64>) =
+        conn.prepare_cached(tail)?.query_row([placed, channel], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let head = last.unwrap_or(head).max(head);
+    let first = if kept + more == 0 { head + 1 } else { oldest };
     let mut page = LogPage { head: head.cast_unsigned(), first: first.cast_unsigned(), ..LogPage::default() };
     if ask.limit == 0 {
         return Ok(page);
     }
-    let after = capped(ask.after);
-    let most = capped_size(ask.limit).saturating_add(1);
-    let (mut select, peer) = selection(conn, ask)?;
-    let mut rows = match peer {
-        Some(peer) => select.query(params![channel, after, most, peer])?,
-        None => select.query(params![channel, after, most])?,
+    let mut bytes = 0;
+    fill(conn, &mut page, &mut bytes, ask, channel, None)?;
+    if more > 0 && !page.more {
+        fill(conn, &mut page, &mut bytes, ask, channel, Some(placed))?;
+    }
+    Ok(page)
+}
+
+/// Takes rows into a page until it is full: those that have a place, or those behind `tail`.
+fn fill(
+    conn: &Connection,
+    page: &mut LogPage,
+    bytes: &mut usize,
+    ask: &LogAsk,
+    channel: i64,
+    tail: Option<i64>,
+) -> rusqlite::Result<()> {
+    let which = match (ask.peer, ask.messages) {
+        (Some(_), _) => "log.what = 2 AND peer = ?4",
+        (None, true) => "log.what IN (1, 2)",
+        (None, false) => "log.what <> 0",
     };
-    let mut bytes = 0usize;
+    let from = match tail {
+        None => "place CROSS JOIN log ON log.entry = place.entry WHERE place.channel = ?1 AND place.seq > ?2",
+        Some(_) => "log WHERE log.entry > ?5 AND log.channel = ?1 AND log.seq > ?2",
+    };
+    let order = if tail.is_none() { "place.seq" } else { "log.entry" };
+    let sql = format!("SELECT log.seq, {ROW} FROM {from} AND {which} ORDER BY {order} LIMIT ?3");
+    let mut select = conn.prepare_cached(&sql)?;
+    let most = capped_size(ask.limit.saturating_sub(page.rows.len())).saturating_add(1);
+    let values: [&dyn ToSql; 5] = [&channel, &capped(ask.after), &most, &ask.peer, &tail];
+    for (at, value) in (1..=select.parameter_count()).zip(values) {
+        select.raw_bind_parameter(at, value)?;
+    }
+    let mut rows = select.raw_query();
     while let Some(found) = rows.next()? {
         let row = row_at(found, 1)?;
-        bytes = bytes.saturating_add(row.bytes());
-        if page.rows.len() == ask.limit || (!page.rows.is_empty() && bytes > ask.bytes) {
+        *bytes = bytes.saturating_add(row.bytes());
+        if page.rows.len() == ask.limit || (!page.rows.is_empty() && *bytes > ask.bytes) {
             page.more = true;
             break;
         }
         page.rows.push((found.get::<_, i64>(0)?.cast_unsigned(), row));
     }
-    Ok(page)
-}
-
-/// The statement for what is asked, and what it needs as its fourth value.
-fn selection<'c, 'a>(
-    conn: &'c Connection,
-    ask: &LogAsk<'a>,
-) -> rusqlite::Result<(CachedStatement<'c>, Option<&'a str>)> {
-    let which = match (ask.peer, ask.messages) {
-        (Some(_), _) => "what = 2 AND peer = ?4",
-        (None, true) => "what IN (1, 2)",
-        (None, false) => "what <> 0",
-    };
-    let sql = format!(
-        "SELECT seq, {ROW} FROM log WHERE channel = ?1 AND seq > ?2 AND {which} ORDER BY seq LIMIT ?3"
-    );
-    Ok((conn.prepare_cached(&sql)?, ask.peer))
+    Ok(())
 }
 
 /// What FTS5 is asked: messages in one of the places with all of the words. The user's words are quoted, so that
@@ -169,7 +189,7 @@ pub fn search(
     if let Some(expression) = expression(&known, words) {
         let sql = format!(
             "SELECT channel, seq, {ROW} FROM (SELECT rowid AS found FROM words WHERE words MATCH ?1 ORDER BY rowid DESC)
-             JOIN log ON entry = found WHERE what IN (1, 2) ORDER BY found DESC LIMIT ?2"
+             JOIN log ON entry = found WHERE log.what IN (1, 2) ORDER BY found DESC LIMIT ?2"
         );
         let mut select = view.prepare_cached(&sql)?;
         let mut rows = select.query(params![expression, capped_size(limit)])?;
@@ -245,7 +265,7 @@ pub fn visit(view: &Connection, each: &mut Visitor) -> Result<(), StoreError> {
         with_owner(row, |owner| each(owner, fact))?;
     }
     let sql = format!(
-        "SELECT realm, tenant, kind, owner, name, seq, transit, priority, since_ms, {ROW} FROM queue
+        "SELECT realm, tenant, kind, owner, name, seq, transit, priority, since_ms, {ROW} FROM queue AS log
          JOIN (SELECT id AS place, realm, tenant, kind, name AS owner FROM channels) ON place = channel
          ORDER BY channel, item"
     );
@@ -288,30 +308,63 @@ pub struct Sought {
 /// Rows looked at for each message that is allowed to be looked at: most of what follows messages is about them.
 pub const ROWS_PER_MESSAGE: usize = 16;
 
-/// Looks back for a message among the newest `amendable` ones, and among sixteen times as many rows.
-pub fn seek(conn: &Connection, channel: i64, id: &Id, amendable: usize) -> rusqlite::Result<Option<Sought>> {
-    let sql = "SELECT entry, seq, what, id FROM log INDEXED BY log_place WHERE channel = ?1
-               ORDER BY seq DESC LIMIT ?2";
+/// Looks back for a message among the newest `amendable` ones, and among sixteen times as many rows: first among those
+/// of the tail, then among those that have a place.
+pub fn seek(
+    conn: &Connection,
+    tail: &[Unplaced],
+    channel: i64,
+    id: &Id,
+    amendable: usize,
+) -> rusqlite::Result<Option<Sought>> {
+    let mut look = Look { messages: amendable, edits: Vec::new() };
+    let mut left = amendable.saturating_mul(ROWS_PER_MESSAGE);
+    for row in tail.iter().rev().filter(|row| row.channel == channel).take(left) {
+        left -= 1;
+        let is_it = row.id.as_ref() == Some(id);
+        if let ControlFlow::Break(end) = look.at(row.entry, row.seq, row.what, is_it) {
+            return Ok(end);
+        }
+    }
+    let sql = "SELECT entry, seq, what, id FROM place WHERE channel = ?1 ORDER BY seq DESC LIMIT ?2";
     let mut select = conn.prepare_cached(sql)?;
-    let rows_max = capped_size(amendable.saturating_mul(ROWS_PER_MESSAGE));
-    let mut rows = select.query(params![channel, rows_max])?;
-    let (mut messages, mut edits) = (0, Vec::new());
+    let mut rows = select.query(params![channel, capped_size(left)])?;
     while let Some(row) = rows.next()? {
-        let kind: u8 = row.get(2)?;
         let is_it = row.get_ref(3)?.as_blob().is_ok_and(|found| found == id);
-        if what::is_message(kind) {
-            if is_it {
-                return Ok(Some(Sought { entry: row.get(0)?, seq: row.get(1)?, edits }));
-            }
-            messages += 1;
-            if messages >= amendable {
-                return Ok(None);
-            }
-        } else if is_it && kind == what::EDITED {
-            edits.push((row.get(0)?, row.get(1)?));
+        if let ControlFlow::Break(end) = look.at(row.get(0)?, row.get(1)?, row.get(2)?, is_it) {
+            return Ok(end);
         }
     }
     Ok(None)
+}
+
+/// A look back, row by row.
+struct Look {
+    /// Messages that may still be looked at.
+    messages: usize,
+    edits: Vec<(i64, i64)>,
+}
+
+impl Look {
+    /// The next row; whether the look ends with it, and how.
+    fn at(&mut self, entry: i64, seq: i64, kind: u8, is_it: bool) -> ControlFlow<Option<Sought>> {
+        if what::is_message(kind) {
+            if is_it {
+                return ControlFlow::Break(Some(Sought {
+                    entry,
+                    seq,
+                    edits: std::mem::take(&mut self.edits),
+                }));
+            }
+            self.messages = self.messages.saturating_sub(1);
+            if self.messages == 0 {
+                return ControlFlow::Break(None);
+            }
+        } else if is_it && kind == what::EDITED {
+            self.edits.push((entry, seq));
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 #[cfg(test)]

@@ -233,6 +233,9 @@ pub trait Store: Send {
     /// All facts by kind and key, and all items in the order in which they came, of each owner.
     fn snapshot(&self, each: &mut Visitor) -> Result<(), StoreError>;
 
+    /// Does what was put off so that commits are fast, and makes what is asked afterwards faster.
+    fn place(&mut self) -> Result<(), StoreError>;
+
     /// One small step of throwing away what is over; whether there is more.
     fn trim(&mut self, now_ms: u64) -> Result<bool, StoreError>;
 

@@ -2,7 +2,8 @@
 //!
 //! Invariants: a number of a channel is given out once and its row, while it is kept, is the only one with it; a
 //! channel's row is never deleted, so that its numbers never begin anew (about 100 bytes for each channel that ever
-//! said something); `entry` rises over the whole log, so the lowest is the oldest.
+//! said something); `entry` rises over the whole log, so the lowest is the oldest; rows behind `placed` are counted
+//! nowhere but in the log itself, which is right about them.
 
 use std::path::Path;
 
@@ -20,11 +21,13 @@ const STEPS: &[&str] = &[V1];
 pub const VERSION: i64 = STEPS.len() as i64;
 
 const V1: &str = "
--- Numbers about the whole: epoch, commits, indexed (the last entry that can be searched), boot.
+-- Numbers about the whole: epoch, commits, indexed (the last entry that can be searched), placed (the last entry that
+-- place and channels know of), boot.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('commits', 0), ('indexed', 0);
+INSERT INTO meta VALUES ('commits', 0), ('indexed', 0), ('placed', 0);
 
--- Owners. head: the last number given out; oldest: from it on all rows are there; kept, bytes: rows in the log.
+-- Owners. head: the last number given out; oldest: from it on all rows are there; kept, bytes: rows in the log. All of
+-- them without the rows behind placed.
 CREATE TABLE channels (
     id INTEGER PRIMARY KEY,
     realm TEXT NOT NULL, tenant TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,
@@ -46,10 +49,18 @@ CREATE TABLE log (
     body BLOB NOT NULL,
     request TEXT
 );
--- Looking back for a message touches nothing but this index. One on the ids, which are random, would make every
--- commit write pages all over it.
-CREATE INDEX log_place ON log (channel, seq, what, id);
 CREATE INDEX log_request ON log (channel, request) WHERE request IS NOT NULL;
+
+-- Where the rows up to placed are. An index would be written by every commit, a page for each channel. Looking back for
+-- a message touches nothing but this table. One by the ids, which are random, would be written all over.
+CREATE TABLE place (
+    channel INTEGER NOT NULL REFERENCES channels (id),
+    seq INTEGER NOT NULL,
+    entry INTEGER NOT NULL,
+    what INTEGER NOT NULL,
+    id BLOB,
+    PRIMARY KEY (channel, seq)
+) WITHOUT ROWID;
 
 CREATE TABLE receipts (
     channel INTEGER NOT NULL REFERENCES channels (id),

@@ -10,8 +10,9 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params
 use tracing::warn;
 
 use super::folder::{self, Held};
+use super::heads::Heads;
 use super::mark::{Mark, Word};
-use super::reading::{self, capped, seek};
+use super::reading::{self, Sought, capped};
 use super::rows::{
     Change, Done, Hit, Id, Item, LogAsk, LogPage, Owner, ReceiptRow, Row, Store, Transaction, Visitor, what,
 };
@@ -42,8 +43,16 @@ pub struct Sqlite {
     next_entry: i64,
     /// The last row that can be searched.
     pub(super) indexed: i64,
+    /// The last row that has its place.
+    pub(super) placed: i64,
+    /// What commits need of channels.
+    pub(super) heads: Heads,
+    /// Work under way, or work that failed: what is remembered may not be so.
+    unsure: bool,
     /// Channels that may have more rows or bytes than they should.
     pub(super) over: BTreeSet<i64>,
+    /// A round of throwing away has begun and is not at its end.
+    pub(super) trimming: bool,
     /// The connection must be made anew before it is used again.
     spoiled: bool,
     _held: Held,
@@ -77,11 +86,15 @@ impl Sqlite {
             mark_failed: false,
             next_entry: 1,
             indexed: 0,
+            placed: 0,
+            heads: Heads::default(),
+            unsure: true,
             over: BTreeSet::new(),
+            trimming: false,
             spoiled: false,
             _held: held,
         };
-        store.remember()?;
+        store.mend()?;
         Ok(store)
     }
 
@@ -96,8 +109,10 @@ impl Sqlite {
     /// Reads what is remembered of the file.
     fn remember(&mut self) -> Result<(), StoreError> {
         self.indexed = meta(&self.conn, "indexed")?.unwrap_or(0);
+        self.placed = meta(&self.conn, "placed")?.unwrap_or(0);
         let last: Option<i64> = self.conn.query_row("SELECT max(entry) FROM log", [], |row| row.get(0))?;
-        self.next_entry = last.unwrap_or(0).max(self.indexed) + 1;
+        self.next_entry = last.unwrap_or(0).max(self.indexed).max(self.placed) + 1;
+        self.heads.recall(&self.conn, self.placed)?;
         let (count, bytes) = (self.history.count, self.history.bytes);
         let mut over = self.conn.prepare("SELECT id FROM channels WHERE kept > ?1 OR bytes > ?2")?;
         let most = |limit: Option<u64>| capped(limit.unwrap_or(u64::MAX));
@@ -106,7 +121,8 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Makes the connection anew if the last error asks for it, or if the last work did not come to its end.
+    /// Makes the connection anew if the last error asks for it, or if the last work did not come to its end; and what is
+    /// remembered, if it may not be so.
     pub(super) fn mend(&mut self) -> Result<(), StoreError> {
         if self.spoiled || !self.conn.is_autocommit() {
             self.spoiled = true;
@@ -114,8 +130,15 @@ impl Sqlite {
             self.conn = Connection::open_in_memory()?;
             self.conn = connect(&self.path)?;
             settle(&self.conn, self.synchronous)?;
+            (self.spoiled, self.unsure) = (false, true);
+        }
+        if self.unsure {
             self.remember()?;
-            self.spoiled = false;
+            self.unsure = false;
+            if self.history.count == Some(0) {
+                // From here on the table has the last numbers.
+                self.place_all()?;
+            }
         }
         Ok(())
     }
@@ -154,10 +177,12 @@ impl Sqlite {
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.mend()?;
+        self.unsure = true;
         let attempt = || {
             self.cached("BEGIN IMMEDIATE")?.execute([])?;
             let done = work(self)?;
             self.cached("COMMIT")?.execute([])?;
+            self.unsure = false;
             Ok(done)
         };
         attempt().inspect_err(|error: &StoreError| {
@@ -181,6 +206,7 @@ impl Sqlite {
     /// One request. Where it can come to nothing after it changed something, it gets a way back.
     fn transaction(&mut self, changes: &[Change]) -> Result<Done, StoreError> {
         let guarded = changes.iter().skip(1).any(Change::is_doubtful);
+        let mark = self.heads.mark();
         if guarded {
             self.cached("SAVEPOINT request")?.execute([])?;
         }
@@ -188,6 +214,7 @@ impl Sqlite {
         if guarded {
             if !matches!(done, Done::All { .. }) {
                 self.cached("ROLLBACK TO request")?.execute([])?;
+                self.heads.rewind(mark);
             }
             self.cached("RELEASE request")?.execute([])?;
         }
@@ -214,7 +241,7 @@ impl Sqlite {
             Change::Receipt { owner, user, id, at_ms } => return self.receipt(owner, user, id, *at_ms),
             Change::Queue { owner, item } => self.queue(owner, item, appended)?,
             Change::Drain { owner, ids } => {
-                if let Some(channel) = reading::channel(&self.conn, owner)? {
+                if let Some(channel) = self.known(owner)? {
                     let mut delete = self.cached("DELETE FROM queue WHERE channel = ?1 AND name = ?2")?;
                     for id in ids {
                         delete.execute(params![channel, id])?;
@@ -227,7 +254,7 @@ impl Sqlite {
                 self.cached(sql)?.execute(params![channel, kind, key, bytes])?;
             }
             Change::Remove { owner, kind, key } => {
-                if let Some(channel) = reading::channel(&self.conn, owner)? {
+                if let Some(channel) = self.known(owner)? {
                     let sql = "DELETE FROM facts WHERE channel = ?1 AND kind = ?2 AND key = ?3";
                     self.cached(sql)?.execute(params![channel, kind, key])?;
                 }
@@ -240,19 +267,22 @@ impl Sqlite {
         self.conn.prepare_cached(sql)
     }
 
+    /// The number of an owner's channel, if there is one.
+    fn known(&mut self, owner: &Owner) -> rusqlite::Result<Option<i64>> {
+        let at = self.heads.find(&self.conn, owner)?;
+        Ok(at.map(|at| self.heads.channel(at)))
+    }
+
     /// The number of an owner's channel, which is made if it is not there.
-    fn channel(&self, owner: &Owner) -> rusqlite::Result<i64> {
-        if let Some(channel) = reading::channel(&self.conn, owner)? {
-            return Ok(channel);
-        }
-        let sql = "INSERT INTO channels (realm, tenant, kind, name) VALUES (?1, ?2, ?3, ?4)";
-        self.cached(sql)?.insert(params![owner.realm, owner.tenant, owner.kind, owner.name])
+    fn channel(&mut self, owner: &Owner) -> rusqlite::Result<i64> {
+        let at = self.heads.find_or_make(&self.conn, owner)?;
+        Ok(self.heads.channel(at))
     }
 
     fn append(&mut self, owner: &Owner, row: &Row, request: Option<&str>) -> Result<Done, StoreError> {
-        if let Some(request) = request
-            && let Some(channel) = reading::channel(&self.conn, owner)?
-        {
+        let at = self.heads.find_or_make(&self.conn, owner)?;
+        let channel = self.heads.channel(at);
+        if let Some(request) = request {
             let sql = "SELECT seq, id FROM log WHERE channel = ?1 AND request = ?2";
             let seen = |row: &rusqlite::Row| {
                 let id = reading::id_at(row, 1)?.unwrap_or_default();
@@ -263,25 +293,14 @@ impl Sqlite {
                 return Ok(again);
             }
         }
+        let seq = self.heads.next(at);
         if self.history.count == Some(0) {
-            return self.number(owner);
+            // It is not kept: the table alone has the number.
+            let sql = "UPDATE channels SET head = ?2, oldest = ?2 + 1 WHERE id = ?1";
+            self.cached(sql)?.execute([channel, seq])?;
+            self.heads.number(at);
+            return Ok(Done::All { seq: seq.cast_unsigned() });
         }
-        let size = row.bytes() as i64;
-        let sql = "INSERT INTO channels (realm, tenant, kind, name, head, kept, bytes)
-                   VALUES (?1, ?2, ?3, ?4, 1, 1, ?5) ON CONFLICT (realm, tenant, kind, name)
-                   DO UPDATE SET head = head + 1, kept = kept + 1, bytes = bytes + ?5
-                   RETURNING id, head, kept, bytes";
-        let (channel, seq, kept, bytes) = self.cached(sql)?.query_row(
-            params![owner.realm, owner.tenant, owner.kind, owner.name, size],
-            |row| {
-                Ok((
-                    row.get::<_, i64>(0)?,
-                    row.get::<_, i64>(1)?,
-                    row.get::<_, i64>(2)?,
-                    row.get::<_, i64>(3)?,
-                ))
-            },
-        )?;
         let entry = self.next_entry;
         self.next_entry += 1;
         let sql = "INSERT INTO log (entry, channel, seq, what, id, sender, peer, at_ms, text, body, request)
@@ -299,26 +318,12 @@ impl Sqlite {
             row.body,
             request
         ])?;
-        if self.history.is_over(kept, bytes) {
-            self.over.insert(channel);
-        }
-        Ok(Done::All { seq: seq.cast_unsigned() })
-    }
-
-    /// Gives out a number for something that is not kept.
-    fn number(&mut self, owner: &Owner) -> Result<Done, StoreError> {
-        let sql =
-            "INSERT INTO channels (realm, tenant, kind, name, head, oldest) VALUES (?1, ?2, ?3, ?4, 1, 2)
-                   ON CONFLICT (realm, tenant, kind, name) DO UPDATE SET head = head + 1, oldest = head + 2
-                   RETURNING head";
-        let values = params![owner.realm, owner.tenant, owner.kind, owner.name];
-        let seq: i64 = self.cached(sql)?.query_row(values, |row| row.get(0))?;
+        self.heads.append(at, entry, row.what, row.id, row.bytes());
         Ok(Done::All { seq: seq.cast_unsigned() })
     }
 
     fn amend(&mut self, owner: &Owner, id: &Id, by: &str, text: Option<&str>) -> Result<Done, StoreError> {
-        let Some(channel) = reading::channel(&self.conn, owner)? else { return Ok(Done::NoMessage) };
-        let Some(sought) = seek(&self.conn, channel, id, self.amendable)? else { return Ok(Done::NoMessage) };
+        let Some((channel, sought)) = self.seek(owner, id)? else { return Ok(Done::NoMessage) };
         let sql = "SELECT sender, octet_length(text) FROM log WHERE entry = ?1";
         let (is_by, before) = self.cached(sql)?.query_row([sought.entry], |row| {
             Ok((row.get_ref(0)?.as_str().is_ok_and(|sender| sender == by), row.get::<_, i64>(1)?))
@@ -327,19 +332,21 @@ impl Sqlite {
             return Ok(Done::NotTheSender);
         }
         let Some(text) = text else {
-            self.bury(channel, sought.entry)?;
-            for (edit, _) in &sought.edits {
-                self.bury(channel, *edit)?;
+            self.bury(channel, sought.entry, sought.seq)?;
+            for (edit, seq) in &sought.edits {
+                self.bury(channel, *edit, *seq)?;
             }
             return Ok(Done::All { seq: 0 });
         };
         self.cached("UPDATE log SET text = ?2 WHERE entry = ?1")?.execute(params![sought.entry, text])?;
-        let sql = "UPDATE channels SET bytes = bytes + ?2 WHERE id = ?1 RETURNING kept, bytes";
-        let grown = text.len() as i64 - before;
-        let (kept, bytes) =
-            self.cached(sql)?.query_row([channel, grown], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if self.history.is_over(kept, bytes) {
-            self.over.insert(channel);
+        if sought.entry <= self.placed {
+            let sql = "UPDATE channels SET bytes = bytes + ?2 WHERE id = ?1 RETURNING kept, bytes";
+            let grown = text.len() as i64 - before;
+            let (kept, bytes) =
+                self.cached(sql)?.query_row([channel, grown], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            if self.history.is_over(kept, bytes) {
+                self.over.insert(channel);
+            }
         }
         if sought.entry <= self.indexed {
             self.learn(sought.entry, channel, text)?;
@@ -347,20 +354,32 @@ impl Sqlite {
         Ok(Done::All { seq: 0 })
     }
 
+    /// The channel of an owner, and a message among its newest.
+    fn seek(&mut self, owner: &Owner, id: &Id) -> rusqlite::Result<Option<(i64, Sought)>> {
+        let Some(channel) = self.known(owner)? else { return Ok(None) };
+        let sought = reading::seek(&self.conn, self.heads.tail(), channel, id, self.amendable)?;
+        Ok(sought.map(|sought| (channel, sought)))
+    }
+
     /// Leaves nothing of a row but its number, its id and its request.
-    fn bury(&self, channel: i64, entry: i64) -> rusqlite::Result<()> {
+    fn bury(&mut self, channel: i64, entry: i64, seq: i64) -> rusqlite::Result<()> {
         let size = "SELECT octet_length(text) + octet_length(body) FROM log WHERE entry = ?1";
         let size: i64 = self.cached(size)?.query_row([entry], |row| row.get(0))?;
         let sql =
             "UPDATE log SET what = ?2, sender = NULL, peer = NULL, text = '', body = x'' WHERE entry = ?1";
         self.cached(sql)?.execute(params![entry, what::GONE])?;
-        self.cached("UPDATE channels SET bytes = bytes - ?2 WHERE id = ?1")?.execute([channel, size])?;
+        if entry > self.placed {
+            self.heads.rename(entry, what::GONE);
+        } else {
+            self.cached("UPDATE channels SET bytes = bytes - ?2 WHERE id = ?1")?.execute([channel, size])?;
+            let sql = "UPDATE place SET what = ?3 WHERE channel = ?1 AND seq = ?2";
+            self.cached(sql)?.execute(params![channel, seq, what::GONE])?;
+        }
         self.unlearn(entry)
     }
 
     fn receipt(&mut self, owner: &Owner, user: &str, id: &Id, at_ms: u64) -> Result<Done, StoreError> {
-        let Some(channel) = reading::channel(&self.conn, owner)? else { return Ok(Done::NoMessage) };
-        let Some(sought) = seek(&self.conn, channel, id, self.amendable)? else { return Ok(Done::NoMessage) };
+        let Some((channel, sought)) = self.seek(owner, id)? else { return Ok(Done::NoMessage) };
         let sql = "INSERT INTO receipts (channel, user, seq, id, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT DO UPDATE SET seq = excluded.seq, id = excluded.id, at_ms = excluded.at_ms
                    WHERE excluded.seq > seq";
@@ -368,7 +387,7 @@ impl Sqlite {
         Ok(Done::All { seq: 0 })
     }
 
-    fn queue(&self, owner: &Owner, item: &Item, appended: u64) -> rusqlite::Result<()> {
+    fn queue(&mut self, owner: &Owner, item: &Item, appended: u64) -> rusqlite::Result<()> {
         let seq = if item.seq == 0 { appended } else { item.seq };
         let channel = self.channel(owner)?;
         let sql = "INSERT INTO queue (channel, name, seq, transit, priority, since_ms,
@@ -409,6 +428,9 @@ impl Retention {
 
 impl Store for Sqlite {
     fn commit(&mut self, batch: &[Transaction]) -> Result<Vec<Done>, StoreError> {
+        if self.has_long_tail() {
+            self.place_all()?;
+        }
         self.durably(|store| batch.iter().map(|changes| store.transaction(changes)).collect())
     }
 
@@ -426,6 +448,10 @@ impl Store for Sqlite {
 
     fn snapshot(&self, each: &mut Visitor) -> Result<(), StoreError> {
         reading::snapshot(&self.conn, each)
+    }
+
+    fn place(&mut self) -> Result<(), StoreError> {
+        self.place_all()
     }
 
     fn trim(&mut self, now_ms: u64) -> Result<bool, StoreError> {

@@ -8,6 +8,8 @@ use super::sqlite::Sqlite;
 
 /// Rows that one step throws away at most: a few milliseconds.
 const STEP: i64 = 500;
+/// Of them, at least so many of a channel that has them.
+const SHARE: i64 = 8;
 
 /// A row at the old end.
 struct Old {
@@ -18,7 +20,7 @@ struct Old {
     at_ms: u64,
 }
 
-const OLD: &str = "entry, channel, seq, octet_length(text) + octet_length(body), at_ms";
+const OLD: &str = "log.entry, log.channel, log.seq, octet_length(text) + octet_length(body), at_ms";
 
 fn old(row: &rusqlite::Row) -> rusqlite::Result<Old> {
     Ok(Old {
@@ -34,18 +36,30 @@ impl Sqlite {
     /// One step; whether there is more. Without anything to throw away there is no commit.
     pub(super) fn trim_step(&mut self, now_ms: u64) -> Result<bool, StoreError> {
         self.mend()?;
+        if !self.trimming {
+            // Only what has its place is looked at, so that is what a round begins with.
+            self.place_all()?;
+        }
+        self.trimming = false;
         if self.over.is_empty() && !self.is_aged(now_ms)? && !self.has_stale(now_ms)? {
             return Ok(false);
         }
+        let over: Vec<i64> = self.over.iter().copied().collect();
         let mut settled = Vec::new();
         let left = self.quietly(|store| {
             let mut left = STEP;
-            for channel in store.over.clone() {
-                left = store.trim_channel(channel, left)?;
+            for (before, channel) in over.iter().enumerate() {
+                // Rows of many channels lie beside each other: all channels get their share of a step, so that it
+                // changes few pages.
+                let share = (left / (over.len() - before) as i64).max(SHARE).min(left);
+                let gone = store.trim_channel(*channel, share)?;
+                left -= gone;
+                if gone < share {
+                    settled.push(*channel);
+                }
                 if left == 0 {
                     return Ok(0);
                 }
-                settled.push(channel);
             }
             left = store.trim_aged(now_ms, left)?;
             Ok(left - store.trim_stale(now_ms, left)?)
@@ -53,21 +67,24 @@ impl Sqlite {
         for channel in settled {
             self.over.remove(&channel);
         }
-        Ok(left == 0)
+        self.trimming = left == 0 || !self.over.is_empty();
+        Ok(self.trimming)
     }
 
-    /// Trims one channel to its count and bytes; answers how many rows may still go.
-    fn trim_channel(&self, channel: i64, left: i64) -> Result<i64, StoreError> {
+    /// Trims one channel to its count and bytes, by so many rows at most; answers how many.
+    fn trim_channel(&self, channel: i64, most: i64) -> Result<i64, StoreError> {
         let sql = "SELECT kept, bytes FROM channels WHERE id = ?1";
         let has = |row: &rusqlite::Row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
         let Some((mut kept, mut bytes)) = self.cached(sql)?.query_row([channel], has).optional()? else {
-            // What made it was rolled back.
-            return Ok(left);
+            return Ok(0);
         };
-        let sql = format!("SELECT {OLD} FROM log WHERE channel = ?1 ORDER BY seq LIMIT ?2");
+        let sql = format!(
+            "SELECT {OLD} FROM place CROSS JOIN log ON log.entry = place.entry
+             WHERE place.channel = ?1 ORDER BY place.seq LIMIT ?2"
+        );
         let mut gone = Vec::new();
         let mut select = self.cached(&sql)?;
-        let mut rows = select.query([channel, left])?;
+        let mut rows = select.query([channel, most])?;
         while self.history.is_over(kept, bytes) {
             let Some(row) = rows.next()? else { break };
             let row = old(row)?;
@@ -77,7 +94,7 @@ impl Sqlite {
         }
         drop(rows);
         self.throw_away(&gone)?;
-        Ok(left - gone.len() as i64)
+        Ok(gone.len() as i64)
     }
 
     /// Whether a row of that moment is too old.
@@ -100,8 +117,9 @@ impl Sqlite {
         if self.history.age_ms.is_none() {
             return Ok(left);
         }
-        let mut select = self.cached(&format!("SELECT {OLD} FROM log ORDER BY entry LIMIT ?1"))?;
-        let mut rows = select.query([left])?;
+        let mut select =
+            self.cached(&format!("SELECT {OLD} FROM log WHERE entry <= ?2 ORDER BY entry LIMIT ?1"))?;
+        let mut rows = select.query([left, self.placed])?;
         let mut gone = Vec::new();
         while let Some(row) = rows.next()? {
             let row = old(row)?;
@@ -117,10 +135,12 @@ impl Sqlite {
 
     fn throw_away(&self, gone: &[Old]) -> Result<(), StoreError> {
         let mut delete = self.cached("DELETE FROM log WHERE entry = ?1")?;
+        let mut displace = self.cached("DELETE FROM place WHERE channel = ?1 AND seq = ?2")?;
         let sql = "UPDATE channels SET oldest = max(oldest, ?2 + 1), kept = kept - 1, bytes = bytes - ?3 WHERE id = ?1";
         let mut update = self.cached(sql)?;
         for row in gone {
             delete.execute([row.entry])?;
+            displace.execute([row.channel, row.seq])?;
             update.execute([row.channel, row.seq, row.bytes])?;
             self.unlearn(row.entry)?;
         }

@@ -39,7 +39,8 @@ impl Sqlite {
             count += 1;
             let text = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
             if what::is_message(row.get(2)?) && !text.is_empty() {
-                self.learn(last, row.get(1)?, text)?;
+                self.cached("INSERT INTO words (rowid, place, text) VALUES (?1, ?2, ?3)")?
+                    .execute(params![last, format!("c{}", row.get::<_, i64>(1)?), text])?;
             }
         }
         set_meta(&self.conn, "indexed", last)?;

@@ -2,7 +2,8 @@
 //!
 //! Nobody waits on purpose: while one commit is on its way to the disk, the next batch gathers. What has to be done
 //! besides (throwing away what is over, making messages searchable) is done in small steps when nothing waits, or
-//! between two batches when it has waited long enough.
+//! between two batches when it has waited long enough. While there is no end of requests each of these chores has a
+//! small share of the time, and what is left of it waits: the [`agenda`](super::agenda) says when.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam::sync::Parker;
 use tracing::{error, info};
 
+use super::agenda::{Agenda, PROBE_MS};
 use super::client::{Desk, Waker, Write};
 use super::codec::{self, Codec};
 use super::rows::{Done, Store, Transaction};
@@ -24,55 +26,6 @@ use crate::model::{Answer, Event, Outcome, Record};
 const BATCH_CHANGES: usize = 4096;
 /// Bytes of one commit, more or less: it is in memory twice until it is written.
 const BATCH_BYTES: usize = 4 << 20;
-
-/// Without a request for so long, what was written is made searchable.
-const QUIET_MS: u64 = 50;
-/// After so long it is made so, however many requests there are.
-const UNSEARCHABLE_MS: u64 = 1_000;
-/// Between two looks for what is over, while there are requests, and while there are none.
-const TRIM_MS: u64 = 1_000;
-const TRIM_IDLE_MS: u64 = 10_000;
-/// Between two attempts to write, when the last failed and nobody asks.
-const PROBE_MS: u64 = 1_000;
-
-/// When what is to be done, in milliseconds of [`Health::now_ms`].
-#[derive(Debug, Default)]
-struct Agenda {
-    trim_at: u64,
-    index: Option<Unindexed>,
-    probe_at: u64,
-}
-
-/// There are rows that are not searchable yet.
-#[derive(Clone, Copy, Debug)]
-struct Unindexed {
-    /// The oldest of them.
-    since: u64,
-    /// The newest.
-    last: u64,
-}
-
-impl Unindexed {
-    fn due_at(self) -> u64 {
-        (self.last + QUIET_MS).min(self.since + UNSEARCHABLE_MS)
-    }
-}
-
-impl Agenda {
-    fn wrote(&mut self, now: u64) {
-        let since = self.index.map_or(now, |index| index.since);
-        self.index = Some(Unindexed { since, last: now });
-        self.trim_at = self.trim_at.min(now + TRIM_MS);
-    }
-
-    /// When there is something to do next, if nobody asks for anything.
-    fn next(&self, faulty: bool) -> u64 {
-        if faulty {
-            return self.probe_at;
-        }
-        self.index.map_or(self.trim_at, |index| index.due_at().min(self.trim_at))
-    }
-}
 
 /// Everything of the thread.
 #[derive(Debug)]
@@ -101,10 +54,10 @@ impl<S: Store> Writer<S> {
         health: Arc<Health>,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        // What a server before this one left undone is found by the first steps.
-        let agenda = Agenda { index: Some(Unindexed { since: 0, last: 0 }), ..Agenda::default() };
         let clock = Clock::start();
         let (first, batch, complaint) = (0, Vec::new(), None);
+        // What a server before this one left undone is found by the first steps.
+        let agenda = Agenda::new();
         Self { store, codec, desks, bell, health, stop, clock, agenda, first, batch, complaint }
     }
 
@@ -126,10 +79,14 @@ impl<S: Store> Writer<S> {
                 self.tend(now);
             }
             let next = self.agenda.next(self.health.is_faulty());
-            let rest = next.saturating_sub(self.health.now_ms());
+            let now = self.health.now_ms();
+            let rest = next.saturating_sub(now);
             if !wrote && rest > 0 {
+                let began = Instant::now();
                 parker.park_timeout(Duration::from_millis(rest));
+                self.agenda.rested(began.elapsed());
             }
+            self.agenda.look_back(now);
         }
         if let Err(error) = self.store.finish() {
             error!(%error, "the store's files could not be put in order at the end; the next start will do it");
@@ -249,28 +206,33 @@ impl<S: Store> Writer<S> {
         self.agenda.probe_at = now + PROBE_MS;
     }
 
-    /// Does one step of what is due.
+    /// Does one step of each chore that is due.
     fn tend(&mut self, now: u64) {
-        if self.agenda.index.is_some_and(|index| index.due_at() <= now) {
+        if self.agenda.place.is_due(now) {
+            self.step(now, S::place);
+            self.agenda.place.is_done();
+        }
+        if self.agenda.index.is_due(now) {
+            let began = Instant::now();
             match self.step(now, S::index) {
-                Some(true) => {}
-                _ => self.agenda.index = None,
+                Some(true) => self.agenda.indexed(self.health.now_ms(), began.elapsed()),
+                _ => self.agenda.index.is_done(),
             }
         }
         if self.agenda.trim_at <= now {
-            let wall = self.clock.now().unix_ms;
+            let (began, wall) = (Instant::now(), self.clock.now().unix_ms);
             match self.step(now, |store| store.trim(wall)) {
-                Some(true) => {}
+                Some(true) => self.agenda.trimmed(self.health.now_ms(), began.elapsed()),
                 _ => {
-                    self.agenda.trim_at = now + TRIM_IDLE_MS;
+                    self.agenda.is_trimmed(self.health.now_ms());
                     self.health.file_bytes.set(self.store.disk_bytes());
                 }
             }
         }
     }
 
-    /// One step; whether there is more, `None` when it failed.
-    fn step(&mut self, now: u64, step: impl FnOnce(&mut S) -> Result<bool, StoreError>) -> Option<bool> {
+    /// One step; what it answered, `None` when it failed.
+    fn step<T>(&mut self, now: u64, step: impl FnOnce(&mut S) -> Result<T, StoreError>) -> Option<T> {
         self.health.busy(now);
         let result = guarded(|| step(&mut self.store));
         self.health.idle();

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
+use super::super::check;
 use super::super::oracle::Oracle;
 use super::super::rows::KeptRow;
 use super::super::scratch::Scratch;
@@ -74,6 +75,7 @@ enum Step {
     Search { owners: Vec<usize>, words: usize, limit: usize },
     Receipts(usize),
     Snapshot,
+    Place,
     Trim(u64),
     Index,
     Reopen,
@@ -114,6 +116,7 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|(owners, words, limit)| Step::Search { owners, words, limit }),
         1 => owner().prop_map(Step::Receipts),
         1 => Just(Step::Snapshot),
+        3 => Just(Step::Place),
         2 => (0..500u64).prop_map(Step::Trim),
         2 => Just(Step::Index),
         1 => Just(Step::Reopen),
@@ -235,6 +238,10 @@ fn taken(store: &mut dyn Store, step: &Step) -> String {
         }
         Step::Receipts(of) => format!("{:?}", store.receipts(&owner(*of)).expect("it can be read")),
         Step::Snapshot | Step::Reopen => format!("{:?}", kept(store)),
+        Step::Place => {
+            store.place().expect("it can be written");
+            String::new()
+        }
         Step::Trim(now_ms) => {
             while store.trim(*now_ms).expect("it can be written") {}
             String::new()
@@ -279,6 +286,13 @@ proptest! {
         }
         let words = "INSERT INTO words (words) VALUES ('integrity-check')";
         store.conn.execute_batch(words).expect("the index is whole");
+        let report = check(scratch.path()).expect("it can be read");
+        let is_about_rows = |line: &&String| !line.contains(": number ") && !line.contains("something kept");
+        prop_assert_eq!(report.wrong.iter().find(is_about_rows), None, "bodies are none here");
+        let before = format!("{:?}", store.heads.tail());
+        store.unsure = true;
+        store.mend().expect("it can be read");
+        prop_assert_eq!(format!("{:?}", store.heads.tail()), before);
     }
 }
 

@@ -52,6 +52,10 @@ impl Store for Moody {
         self.store.snapshot(each)
     }
 
+    fn place(&mut self) -> Result<(), StoreError> {
+        self.store.place()
+    }
+
     fn trim(&mut self, now_ms: u64) -> Result<bool, StoreError> {
         self.store.trim(now_ms)
     }
@@ -226,19 +230,4 @@ fn what_cannot_be_stored_is_refused_alone() {
         ]
     );
     assert_eq!(writer.health.fault(), None, "the store is well");
-}
-
-#[test]
-fn upkeep_waits_for_quiet_but_not_for_ever() {
-    let mut agenda = Agenda { trim_at: u64::MAX, ..Agenda::default() };
-    agenda.wrote(1_000);
-    assert_eq!(agenda.next(false), 1_050);
-    agenda.wrote(1_040);
-    assert_eq!(agenda.next(false), 1_090);
-    for now in (1_060..3_000).step_by(20) {
-        agenda.wrote(now);
-    }
-    assert_eq!(agenda.next(false), 2_000);
-    agenda.probe_at = 7;
-    assert_eq!(agenda.next(true), 7);
 }

@@ -76,7 +76,7 @@ fn event(seq: u64) -> (u64, Event) {
 }
 
 fn page(head: u64, first: u64, events: std::ops::RangeInclusive<u64>, more: bool) -> Answer {
-    Answer::Page(Page { head, first, events: events.map(event).collect(), more })
+    Answer::Page(Page { head, first, events: events.map(event).collect(), more, receipts: Vec::new() })
 }
 
 fn question(heard: &Heard) -> (Ticket, &LogQuery) {
