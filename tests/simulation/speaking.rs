@@ -1,9 +1,10 @@
 //! What clients say: handed to the server, and remembered as far as the checks need it.
 
-use lanecast::model::{Address, Dialect};
+use lanecast::model::{Address, Dialect, Epoch, Position};
 use lanecast::ws::Flow;
 
-use crate::client::{Asked, Request};
+use crate::client::{Asked, Request, Role};
+use crate::places::Stopped;
 use crate::plan::inbox;
 use crate::world::World;
 
@@ -38,17 +39,23 @@ impl World {
         match request {
             Request::Join(room) => {
                 let since = self.witness.len(room);
+                let stopped = self.stopped(client, room);
                 let c = &mut self.clients[client];
-                c.joining.push_back((room, c.solo && c.who.is_some(), since));
+                c.joining.push_back((room, c.solo && c.who.is_some(), since, stopped));
                 c.ask(Asked::Join);
+                let from = stopped.map_or_else(String::new, |at| {
+                    format!(r#","since":"{}""#, Position { epoch: Epoch(0), seq: at.seq })
+                });
                 match c.dialect {
-                    Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"}}"#),
-                    Dialect::Gator => format!(r#"{{"type":"join_conversation","conversation_id":"{room}"}}"#),
+                    Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"{from}}}"#),
+                    Dialect::Gator => {
+                        format!(r#"{{"type":"join_conversation","conversation_id":"{room}"{from}}}"#)
+                    }
                     Dialect::Aegisx => {
                         format!(r#"{{"type":"join_channel","data":{{"channel":"public:{room}"}}}}"#)
                     }
-                    Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"}}"#),
-                    _ => format!(r#"{{"type":"join_room","room":"{room}"}}"#),
+                    Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"{from}}}"#),
+                    _ => format!(r#"{{"type":"join_room","room":"{room}"{from}}}"#),
                 }
             }
             Request::Leave(room) => {
@@ -100,6 +107,22 @@ impl World {
                 "\0".into()
             }
         }
+    }
+
+    /// Where a client that comes into a room says it stopped: at times where it, or another one, did.
+    fn stopped(&mut self, client: usize, room: &str) -> Option<Stopped> {
+        let c = &self.clients[client];
+        let is_in = c.stays.contains_key(room) || c.joining.iter().any(|(joining, ..)| *joining == room);
+        // AegisX leaves out what one has said oneself, and so numbers.
+        let may = !is_in && c.role == Role::Visitor && c.dialect != Dialect::Aegisx;
+        let stopped = self.numbers.stopped(room);
+        if !may || stopped.is_empty() || !self.dice.percent(60) {
+            return None;
+        }
+        // Mostly not long ago.
+        let among = if self.dice.percent(70) { stopped.len().min(3) } else { stopped.len() };
+        let back = self.dice.below(among);
+        Some(Stopped { seq: stopped[stopped.len() - 1 - back], unread: self.unread() })
     }
 
     fn word_publish(&mut self, client: usize, room: &str) -> String {
