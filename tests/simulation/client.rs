@@ -1,6 +1,6 @@
 //! A connection as its client sees it: what it still wants to say, what it was asked and told, where it is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lanecast::model::{ConnKey, Dialect};
 
@@ -87,6 +87,10 @@ pub struct Client {
     pub stays: BTreeMap<String, StayId>,
     /// The rooms whose numbers it is told.
     pub places: BTreeMap<String, Place>,
+    /// What it said as a member, and has neither heard nor was refused, by room.
+    pub unheard: BTreeMap<String, BTreeSet<u32>>,
+    /// The same for rooms that it has left and was not told so yet.
+    pub leaving: VecDeque<(String, BTreeSet<u32>)>,
     /// Of its messages the store did not take so many, and it was not told so yet.
     pub untold: usize,
     pub inbox: Option<StayId>,
@@ -121,6 +125,8 @@ impl Client {
             directs: BTreeMap::new(),
             stays: BTreeMap::new(),
             places: BTreeMap::new(),
+            unheard: BTreeMap::new(),
+            leaving: VecDeque::new(),
             untold: 0,
             inbox: None,
             newest_direct: BTreeMap::new(),
@@ -139,6 +145,14 @@ impl Client {
 
     pub fn ask(&mut self, what: Asked) {
         self.asked[what as usize] += 1;
+    }
+
+    /// A message of its own was heard, or refused.
+    pub fn needs_not_hear(&mut self, room: &str, number: u32) {
+        let leaving = self.leaving.iter_mut().filter(|(left, _)| *left == room).map(|(_, unheard)| unheard);
+        for unheard in self.unheard.get_mut(room).into_iter().chain(leaving) {
+            unheard.remove(&number);
+        }
     }
 
     /// It is answered in another way.

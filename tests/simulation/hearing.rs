@@ -57,6 +57,7 @@ impl World {
                     return Err(format!("message {number} of another channel in {room}"));
                 }
                 self.hear_number(&room, number, seq)?;
+                self.clients[client].needs_not_hear(&room, number);
                 match self.hear_in_place(client, &room, seq)? {
                     true => self.hear_room(client, &room, Element::Message(number)),
                     false => Ok(()),
@@ -70,6 +71,13 @@ impl World {
                 let c = &mut self.clients[client];
                 if let Some(place) = c.places.remove(&room) {
                     self.numbers.stop(&room, &place);
+                }
+                let leaving = c.leaving.iter().position(|(left, _)| *left == room);
+                let unheard = leaving.and_then(|at| c.leaving.remove(at)).map(|(_, unheard)| unheard);
+                if let Some(unheard) = unheard.filter(|unheard| !unheard.is_empty()) {
+                    return Err(format!(
+                        "left {room}, and has not heard what it had said there: {unheard:?}"
+                    ));
                 }
                 match c.stays.remove(&room) {
                     Some(stay) => self.witness.leave(stay),

@@ -60,6 +60,11 @@ impl World {
             }
             Request::Leave(room) => {
                 self.clients[client].ask(Asked::Leave);
+                if self.is_in(client, room) {
+                    let c = &mut self.clients[client];
+                    let unheard = c.unheard.remove(*room).unwrap_or_default();
+                    c.leaving.push_back(((*room).into(), unheard));
+                }
                 match self.clients[client].dialect {
                     Dialect::Nexus => format!(r#"{{"event_type":"room.leave","room_id":"{room}"}}"#),
                     Dialect::Gator => {
@@ -109,6 +114,13 @@ impl World {
         }
     }
 
+    /// Whether its shard knows a client as a member of a room.
+    fn is_in(&self, client: usize, room: &str) -> bool {
+        let key = self.clients[client].key;
+        let conn = self.cores[key.shard as usize].conn(key);
+        conn.is_some_and(|conn| conn.member_of(Address::Room(room)).is_some())
+    }
+
     /// Where a client that comes into a room says it stopped: at times where it, or another one, did.
     fn stopped(&mut self, client: usize, room: &str) -> Option<Stopped> {
         let c = &self.clients[client];
@@ -126,15 +138,16 @@ impl World {
     }
 
     fn word_publish(&mut self, client: usize, room: &str) -> String {
-        let (key, dialect) = (self.clients[client].key, self.clients[client].dialect);
-        let conn = self.cores[key.shard as usize].conn(key);
-        let is_in = conn.is_some_and(|conn| conn.member_of(Address::Room(room)).is_some());
+        let (dialect, is_in) = (self.clients[client].dialect, self.is_in(client, room));
         if dialect == Dialect::Nexus && !is_in {
             // In the words that are said to those who leave without being in.
             self.clients[client].ask(Asked::Leave);
             return format!(r#"{{"event_type":"room.broadcast","room_id":"{room}","message":"0"}}"#);
         }
         let (number, body) = self.number(client, room.to_owned());
+        if is_in && self.clients[client].ear(client).but_of.is_none() {
+            self.clients[client].unheard.entry(room.into()).or_default().insert(number);
+        }
         let text = format!("{number} {body}");
         match dialect {
             Dialect::Nexus => {

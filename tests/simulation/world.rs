@@ -304,6 +304,7 @@ impl World {
             let c = &mut self.clients[client];
             self.numbers.refused.insert(number);
             c.untold += 1;
+            c.needs_not_hear(&channel, number);
             if let Some((to, sent)) = c.directs.iter_mut().find(|(to, _)| inbox(to) == channel) {
                 sent.retain(|sent| *sent != number);
                 self.mail.refused(to, number);
