@@ -52,40 +52,12 @@ impl World {
             return Err(format!("{said:?} before the first words"));
         }
         match said {
-            Said::Message { room, number, seq } => {
-                if self.messages.get(number as usize).is_none_or(|(channel, _)| *channel != room) {
-                    return Err(format!("message {number} of another channel in {room}"));
-                }
-                self.hear_number(&room, number, seq)?;
-                self.clients[client].needs_not_hear(&room, number);
-                match self.hear_in_place(client, &room, seq)? {
-                    true => self.hear_room(client, &room, Element::Message(number)),
-                    false => Ok(()),
-                }
-            }
+            Said::Message { room, number, seq } => self.hear_message(client, &room, number, seq),
             Said::Joined { room, user } => self.hear_room(client, &room, Element::Joined(user)),
             Said::Left { room, user } => self.hear_room(client, &room, Element::Left(user)),
             Said::YouJoined { room, seq } => self.hear_joined(client, &room, seq),
             Said::Gap { room, seq } => self.hear_gap(client, &room, seq),
-            Said::YouLeft { room } => {
-                let c = &mut self.clients[client];
-                if let Some(place) = c.places.remove(&room) {
-                    self.numbers.stop(&room, &place);
-                }
-                let leaving = c.leaving.iter().position(|(left, _)| *left == room);
-                let unheard = leaving.and_then(|at| c.leaving.remove(at)).map(|(_, unheard)| unheard);
-                if let Some(unheard) = unheard.filter(|unheard| !unheard.is_empty()) {
-                    return Err(format!(
-                        "left {room}, and has not heard what it had said there: {unheard:?}"
-                    ));
-                }
-                match c.stays.remove(&room) {
-                    Some(stay) => self.witness.leave(stay),
-                    None if c.leaves_anyway() => {}
-                    None => return Err(format!("left {room} without being in")),
-                }
-                c.answer(Asked::Leave)
-            }
+            Said::YouLeft { room } => self.hear_left(client, &room),
             Said::AuthSuccess { user } => self.hear_known(client, user),
             Said::Direct { number, seq } => self.hear_direct(client, number, seq),
             Said::Sent { to, id, queued } => self.hear_sent(client, &to, id, queued),
@@ -123,6 +95,42 @@ impl World {
                 false => Ok(()),
             },
             Said::Aside | Said::Heartbeat => Ok(()),
+        }
+    }
+
+    fn hear_left(&mut self, client: usize, room: &str) -> Result<(), String> {
+        let c = &mut self.clients[client];
+        if let Some(place) = c.places.remove(room) {
+            self.numbers.stop(room, &place);
+        }
+        let leaving = c.leaving.iter().position(|(left, _)| *left == room);
+        let unheard = leaving.and_then(|at| c.leaving.remove(at)).map(|(_, unheard)| unheard);
+        if let Some(unheard) = unheard.filter(|unheard| !unheard.is_empty()) {
+            return Err(format!("left {room}, and has not heard what it had said there: {unheard:?}"));
+        }
+        match c.stays.remove(room) {
+            Some(stay) => self.witness.leave(stay),
+            None if c.leaves_anyway() => {}
+            None => return Err(format!("left {room} without being in")),
+        }
+        c.answer(Asked::Leave)
+    }
+
+    fn hear_message(
+        &mut self,
+        client: usize,
+        room: &str,
+        number: u32,
+        seq: Option<u64>,
+    ) -> Result<(), String> {
+        if self.messages.get(number as usize).is_none_or(|(channel, _)| channel != room) {
+            return Err(format!("message {number} of another channel in {room}"));
+        }
+        self.hear_number(room, number, seq)?;
+        self.clients[client].needs_not_hear(room, number);
+        match self.hear_in_place(client, room, seq)? {
+            true => self.hear_room(client, room, Element::Message(number)),
+            false => Ok(()),
         }
     }
 

@@ -37,27 +37,7 @@ impl World {
     /// The words of a request in its client's dialect, and what has to be remembered of it.
     fn word(&mut self, client: usize, request: &Request) -> String {
         match request {
-            Request::Join(room) => {
-                let since = self.witness.len(room);
-                let stopped = self.stopped(client, room);
-                let c = &mut self.clients[client];
-                c.joining.push_back((room, c.solo && c.who.is_some(), since, stopped));
-                c.ask(Asked::Join);
-                let from = stopped.map_or_else(String::new, |at| {
-                    format!(r#","since":"{}""#, Position { epoch: Epoch(0), seq: at.seq })
-                });
-                match c.dialect {
-                    Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"{from}}}"#),
-                    Dialect::Gator => {
-                        format!(r#"{{"type":"join_conversation","conversation_id":"{room}"{from}}}"#)
-                    }
-                    Dialect::Aegisx => {
-                        format!(r#"{{"type":"join_channel","data":{{"channel":"public:{room}"}}}}"#)
-                    }
-                    Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"{from}}}"#),
-                    _ => format!(r#"{{"type":"join_room","room":"{room}"{from}}}"#),
-                }
-            }
+            Request::Join(room) => self.word_join(client, room),
             Request::Leave(room) => {
                 self.clients[client].ask(Asked::Leave);
                 if self.is_in(client, room) {
@@ -111,6 +91,28 @@ impl World {
                 self.clients[client].ask(Asked::Garbage);
                 "\0".into()
             }
+        }
+    }
+
+    fn word_join(&mut self, client: usize, room: &'static str) -> String {
+        let since = self.witness.len(room);
+        let stopped = self.stopped(client, room);
+        let c = &mut self.clients[client];
+        c.joining.push_back((room, c.solo && c.who.is_some(), since, stopped));
+        c.ask(Asked::Join);
+        let from = stopped.map_or_else(String::new, |at| {
+            format!(r#","since":"{}""#, Position { epoch: Epoch(0), seq: at.seq })
+        });
+        match c.dialect {
+            Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"{from}}}"#),
+            Dialect::Gator => {
+                format!(r#"{{"type":"join_conversation","conversation_id":"{room}"{from}}}"#)
+            }
+            Dialect::Aegisx => {
+                format!(r#"{{"type":"join_channel","data":{{"channel":"public:{room}"}}}}"#)
+            }
+            Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"{from}}}"#),
+            _ => format!(r#"{{"type":"join_room","room":"{room}"{from}}}"#),
         }
     }
 
