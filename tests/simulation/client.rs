@@ -1,10 +1,11 @@
 //! A connection as its client sees it: what it still wants to say, what it was asked and told, where it is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lanecast::model::{ConnKey, Dialect};
 
 use crate::dice::Dice;
+use crate::places::{Place, Stopped};
 use crate::plan::{AWAY_USERS, KEPT_USERS, WATCHED_ROOMS, WILD_ROOMS};
 use crate::witness::{Ear, StayId};
 
@@ -68,6 +69,8 @@ pub struct Client {
     pub solo: bool,
     /// Says who it is before anything else, and stays that.
     pub steady: bool,
+    /// It is told numbers, wherever it is.
+    pub numbered: bool,
     /// Takes its frames rarely.
     pub slow: bool,
     /// Handed to the socket and not read by the server yet.
@@ -77,11 +80,19 @@ pub struct Client {
     /// and by what it has read itself.
     pub me: Option<String>,
     /// Joins and authentications under way, with the length of the channel's order then.
-    pub joining: VecDeque<(&'static str, bool, usize)>,
+    pub joining: VecDeque<(&'static str, bool, usize, Option<Stopped>)>,
     pub authenticating: VecDeque<(String, usize)>,
     /// By user: numbers of messages sent and not confirmed.
     pub directs: BTreeMap<&'static str, VecDeque<u32>>,
     pub stays: BTreeMap<String, StayId>,
+    /// The rooms whose numbers it is told.
+    pub places: BTreeMap<String, Place>,
+    /// What it said as a member, and has neither heard nor was refused, by room.
+    pub unheard: BTreeMap<String, BTreeSet<u32>>,
+    /// The same for rooms that it has left and was not told so yet.
+    pub leaving: VecDeque<(String, BTreeSet<u32>)>,
+    /// Of its messages the store did not take so many, and it was not told so yet.
+    pub untold: usize,
     pub inbox: Option<StayId>,
     /// By sender: the number of the newest private message, heard while it is the user it is.
     pub newest_direct: BTreeMap<usize, u32>,
@@ -104,6 +115,7 @@ impl Client {
             name,
             solo,
             steady: solo,
+            numbered: false,
             slow: false,
             unsent: VecDeque::new(),
             who: None,
@@ -112,6 +124,10 @@ impl Client {
             authenticating: VecDeque::new(),
             directs: BTreeMap::new(),
             stays: BTreeMap::new(),
+            places: BTreeMap::new(),
+            unheard: BTreeMap::new(),
+            leaving: VecDeque::new(),
+            untold: 0,
             inbox: None,
             newest_direct: BTreeMap::new(),
             asked: [0; ASKED],
@@ -129,6 +145,19 @@ impl Client {
 
     pub fn ask(&mut self, what: Asked) {
         self.asked[what as usize] += 1;
+    }
+
+    /// A message of its own was heard, or refused.
+    pub fn needs_not_hear(&mut self, room: &str, number: u32) {
+        let leaving = self.leaving.iter_mut().filter(|(left, _)| *left == room).map(|(_, unheard)| unheard);
+        for unheard in self.unheard.get_mut(room).into_iter().chain(leaving) {
+            unheard.remove(&number);
+        }
+    }
+
+    /// It is answered in another way.
+    pub fn unask(&mut self, what: Asked) {
+        self.asked[what as usize] -= 1;
     }
 
     /// Whether an answer to that is still to be read.

@@ -21,10 +21,16 @@ pub enum Fault {
     DoubledDirect,
     /// An answer is forgotten.
     LostAnswer,
+    /// The store says that something is kept, and it is not,
+    NotKept,
+    /// or gives a number twice,
+    NumberTwice,
+    /// or answers, and from some moment on rings no bell.
+    NoRing,
 }
 
 impl Fault {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::LostBell,
         Self::LostMessage,
         Self::DoubledMessage,
@@ -33,12 +39,20 @@ impl Fault {
         Self::LostDirect,
         Self::DoubledDirect,
         Self::LostAnswer,
+        Self::NotKept,
+        Self::NumberTwice,
+        Self::NoRing,
     ];
+
+    /// It befalls the store, and so needs one.
+    pub fn is_of_store(self) -> bool {
+        matches!(self, Self::NotKept | Self::NumberTwice | Self::NoRing)
+    }
 
     /// Falsifies what a connection was told, once in a few times.
     pub fn tamper(self, said: &mut Vec<Said>, dice: &mut Dice) {
         let is_target = |s: &Said| match self {
-            Self::LostBell => false,
+            Self::LostBell | Self::NotKept | Self::NumberTwice | Self::NoRing => false,
             Self::LostDirect | Self::DoubledDirect => matches!(s, Said::Direct { .. }),
             Self::LostAnswer => matches!(s, Said::Pong | Said::Sent { .. }),
             _ => matches!(s, Said::Message { .. }),
@@ -54,7 +68,7 @@ impl Fault {
             return;
         }
         match self {
-            Self::LostBell => {}
+            Self::LostBell | Self::NotKept | Self::NumberTwice | Self::NoRing => {}
             Self::LostMessage | Self::LostDirect | Self::LostAnswer => {
                 said.remove(at);
             }

@@ -52,30 +52,23 @@ impl World {
             return Err(format!("{said:?} before the first words"));
         }
         match said {
-            Said::Message { room, number } => {
-                if self.messages.get(number as usize).is_none_or(|(channel, _)| *channel != room) {
-                    return Err(format!("message {number} of another channel in {room}"));
-                }
-                self.hear_room(client, &room, Element::Message(number))
-            }
+            Said::Message { room, number, seq } => self.hear_message(client, &room, number, seq),
             Said::Joined { room, user } => self.hear_room(client, &room, Element::Joined(user)),
             Said::Left { room, user } => self.hear_room(client, &room, Element::Left(user)),
-            Said::YouJoined { room } => self.hear_joined(client, &room),
-            Said::YouLeft { room } => {
-                let c = &mut self.clients[client];
-                match c.stays.remove(&room) {
-                    Some(stay) => self.witness.leave(stay),
-                    None if c.leaves_anyway() => {}
-                    None => return Err(format!("left {room} without being in")),
-                }
-                c.answer(Asked::Leave)
-            }
+            Said::YouJoined { room, seq } => self.hear_joined(client, &room, seq),
+            Said::Gap { room, seq } => self.hear_gap(client, &room, seq),
+            Said::YouLeft { room } => self.hear_left(client, &room),
             Said::AuthSuccess { user } => self.hear_known(client, user),
-            Said::Direct { number } => self.hear_direct(client, number),
+            Said::Direct { number, seq } => self.hear_direct(client, number, seq),
             Said::Sent { to, id, queued } => self.hear_sent(client, &to, id, queued),
             Said::Delivered { id } => self.mail.delivered(id, client),
             Said::Pong => self.clients[client].answer(Asked::Ping),
             Said::AuthFailed => self.clients[client].answer(Asked::EmptyAuth),
+            Said::Error { text } if text.starts_with("The store cannot be written") => {
+                let untold = &mut self.clients[client].untold;
+                *untold = untold.checked_sub(1).ok_or("told of a refusal, and the store has taken all")?;
+                Ok(())
+            }
             Said::Error { text } => {
                 let asked = Client::refused(&text);
                 if matches!(asked, Asked::Join) {
@@ -102,6 +95,42 @@ impl World {
                 false => Ok(()),
             },
             Said::Aside | Said::Heartbeat => Ok(()),
+        }
+    }
+
+    fn hear_left(&mut self, client: usize, room: &str) -> Result<(), String> {
+        let c = &mut self.clients[client];
+        if let Some(place) = c.places.remove(room) {
+            self.numbers.stop(room, &place);
+        }
+        let leaving = c.leaving.iter().position(|(left, _)| *left == room);
+        let unheard = leaving.and_then(|at| c.leaving.remove(at)).map(|(_, unheard)| unheard);
+        if let Some(unheard) = unheard.filter(|unheard| !unheard.is_empty()) {
+            return Err(format!("left {room}, and has not heard what it had said there: {unheard:?}"));
+        }
+        match c.stays.remove(room) {
+            Some(stay) => self.witness.leave(stay),
+            None if c.leaves_anyway() => {}
+            None => return Err(format!("left {room} without being in")),
+        }
+        c.answer(Asked::Leave)
+    }
+
+    fn hear_message(
+        &mut self,
+        client: usize,
+        room: &str,
+        number: u32,
+        seq: Option<u64>,
+    ) -> Result<(), String> {
+        if self.messages.get(number as usize).is_none_or(|(channel, _)| channel != room) {
+            return Err(format!("message {number} of another channel in {room}"));
+        }
+        self.hear_number(room, number, seq)?;
+        self.clients[client].needs_not_hear(room, number);
+        match self.hear_in_place(client, room, seq)? {
+            true => self.hear_room(client, room, Element::Message(number)),
+            false => Ok(()),
         }
     }
 
@@ -134,11 +163,15 @@ impl World {
         self.witness.hear(*stay, element)
     }
 
-    fn hear_joined(&mut self, client: usize, room: &str) -> Result<(), String> {
+    fn hear_joined(&mut self, client: usize, room: &str, seq: Option<u64>) -> Result<(), String> {
         let c = &mut self.clients[client];
         c.answer(Asked::Join)?;
         let joining = c.joining.pop_front().filter(|(name, ..)| *name == room);
-        let (_, solo, since) = joining.ok_or_else(|| format!("joined {room}, which is not next"))?;
+        let (_, solo, since, stopped) = joining.ok_or_else(|| format!("joined {room}, which is not next"))?;
+        if !c.stays.contains_key(room) && (c.numbered || stopped.is_some()) {
+            self.begin_place(client, room, seq, stopped);
+        }
+        let c = &self.clients[client];
         if c.stays.contains_key(room) || matches!(c.role, Role::Observer(watched) if watched == room) {
             return Ok(());
         }
@@ -168,7 +201,7 @@ impl World {
         Ok(())
     }
 
-    fn hear_direct(&mut self, client: usize, number: u32) -> Result<(), String> {
+    fn hear_direct(&mut self, client: usize, number: u32, seq: Option<u64>) -> Result<(), String> {
         let c = &mut self.clients[client];
         let me = c.me.clone().ok_or("a private message for nobody")?;
         let sent = self.messages.get(number as usize).filter(|(channel, _)| *channel == inbox(&me));
@@ -180,11 +213,15 @@ impl World {
             return Err(format!("{me} got {number} out of order"));
         }
         self.mail.heard(&me, number, client)?;
-        match (&c.role, c.inbox) {
-            (Role::Keeper(_), _) => self.witness.extend(channel, Element::Message(number), *publisher),
-            (_, Some(stay)) => self.witness.hear(stay, Element::Message(number)),
-            _ => Ok(()),
+        if c.numbered != seq.is_some() {
+            return Err(format!("message {number} has the number {seq:?}"));
         }
+        match (&c.role, c.inbox) {
+            (Role::Keeper(_), _) => self.witness.extend(channel, Element::Message(number), *publisher)?,
+            (_, Some(stay)) => self.witness.hear(stay, Element::Message(number))?,
+            _ => {}
+        }
+        self.hear_number(&inbox(&me), number, seq)
     }
 
     fn hear_sent(&mut self, client: usize, to: &str, id: MessageId, queued: bool) -> Result<(), String> {
@@ -194,6 +231,11 @@ impl World {
         let number = number.ok_or_else(|| format!("told of a message to {to} that it did not send"))?;
         if queued && to.starts_with('k') {
             return Err(format!("a message to {to}, who is there, waits"));
+        }
+        if let Some(depot) = self.depot.as_ref().filter(|_| queued)
+            && !depot.borrow().has_queued(id)
+        {
+            return Err(format!("{id} for {to} is said to wait, and would not after a restart"));
         }
         self.mail.sent(
             to,
@@ -207,6 +249,9 @@ impl World {
         let c = &mut self.clients[client];
         for stay in std::mem::take(&mut c.stays).into_values().chain(c.inbox.take()) {
             self.witness.leave(stay);
+        }
+        for (room, place) in std::mem::take(&mut c.places) {
+            self.numbers.stop(&room, &place);
         }
         // It may have become somebody and not have heard so.
         if let Some(user) = &c.who {

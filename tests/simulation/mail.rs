@@ -51,6 +51,11 @@ impl Mail {
         self.users.entry(to.into()).or_default().fed.insert(number, step);
     }
 
+    /// The server did not take it.
+    pub fn refused(&mut self, to: &str, number: u32) {
+        self.users.entry(to.into()).or_default().fed.remove(&number);
+    }
+
     /// A sender was told that its message is sent.
     pub fn sent(&mut self, to: &str, id: MessageId, letter: Letter) -> Result<(), String> {
         if self.known.insert(id, to.into()).is_some() {

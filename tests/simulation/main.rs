@@ -4,6 +4,9 @@
 //! `SIM_SEED=7 SIM_STEPS=3000 cargo test --test simulation whatever -- --nocapture` replays one run;
 //! `SIM_SEEDS=10000` makes many of them, from `SIM_FROM` on. A failure names its seed and its step.
 //!
+//! In some runs there is a store, which takes its time and fails at times: what is heard was kept before, under the
+//! number it is told with, what was refused is heard by nobody, and who says where it stopped is told what came since.
+//!
 //! Not in it: sockets, the waker of a paused reader (whether it is paused is looked at), tenants, acknowledgements,
 //! private and moderated rooms, rate limits, extensions, turns that stop because they did enough.
 
@@ -11,7 +14,9 @@ mod client;
 mod dice;
 mod fault;
 mod hearing;
+mod keeper;
 mod mail;
+mod places;
 mod plan;
 mod run;
 mod said;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lanecast::access::Policy;
 use lanecast::auth::{Credentials, Verifier};
-use lanecast::channel::{HomeLimits, RealmLimits};
+use lanecast::channel::{HomeLimits, RealmLimits, ReplayLimits};
 use lanecast::clock::Clock;
 use lanecast::conn::{Budget, Greeting, Rules, Times, Window};
 use lanecast::dialect;
@@ -36,6 +36,7 @@ pub struct Habit {
     pub pump: usize,
     pub turn: usize,
     pub read: usize,
+    pub store: usize,
 }
 
 /// The frame of one run.
@@ -63,6 +64,13 @@ pub struct Plan {
     pub hides: bool,
     pub habit: Habit,
     pub place_seed: u64,
+    /// Whether there is a store; at times it cannot write, and it takes so many requests of a shard.
+    pub durable: bool,
+    pub falters: bool,
+    pub pending: usize,
+    /// Events of a channel in memory, and how many one is told that it missed.
+    pub log_events: usize,
+    pub replay_events: usize,
 }
 
 impl Plan {
@@ -88,8 +96,14 @@ impl Plan {
                 pump: dice.pick(&[1, 4, 12]),
                 turn: dice.pick(&[1, 4, 12]),
                 read: dice.pick(&[1, 4, 8]),
+                store: dice.pick(&[1, 4, 12]),
             },
             place_seed: dice.next(),
+            durable: dice.percent(60),
+            falters: dice.percent(50),
+            pending: dice.pick(&[2, 8, 4096]),
+            log_events: dice.pick(&[0, 3, 100]),
+            replay_events: dice.pick(&[5, 1000]),
         }
     }
 
@@ -110,7 +124,11 @@ impl Plan {
             sizes: dialect::Limits::default(),
             frames: ws::Limits { max_message: 1 << 16, deflate: false, reserve: 0 },
             times: self.times(),
-            greeting: if dialect == Dialect::Gator { Greeting::Online } else { Greeting::Welcome },
+            greeting: match dialect {
+                Dialect::Gator => Greeting::Online,
+                Dialect::Sge => Greeting::Nothing,
+                _ => Greeting::Welcome,
+            },
             own_presence: dialect == Dialect::Tusk,
             presence_broadcast: self.presence_broadcast,
             typing: 3500,
@@ -163,6 +181,9 @@ impl Plan {
             queue_total: 0,
             known_users: self.known_users,
             seed: self.place_seed,
+            durable: self.durable,
+            log_events: self.log_events,
+            replay: ReplayLimits { events: self.replay_events, bytes: 1 << 20 },
             ..HomeLimits::default()
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lanecast::clock::Now;
 use lanecast::conn::Phase;
 use lanecast::model::{CloseReason, Dialect, Kind, Op, Reply, Target};
 use lanecast::telemetry::LaneClass;
@@ -21,6 +22,10 @@ pub struct Report {
     pub connections: usize,
     /// Of them, closed because they did not read.
     pub too_slow: u64,
+    /// Messages that the store did not take.
+    pub refused: usize,
+    /// Joins that said where they stopped, messages told for that, and gaps.
+    pub returned: (usize, usize, usize),
     /// Commands and deliveries that waited in one shard at most.
     pub waited_most: (usize, usize),
 }
@@ -33,6 +38,9 @@ impl std::ops::AddAssign for Report {
         self.messages += other.messages;
         self.connections += other.connections;
         self.too_slow += other.too_slow;
+        self.refused += other.refused;
+        let (a, b) = (self.returned, other.returned);
+        self.returned = (a.0 + b.0, a.1 + b.1, a.2 + b.2);
         let (a, b) = (self.waited_most, other.waited_most);
         self.waited_most = (a.0.max(b.0), a.1.max(b.1));
     }
@@ -49,6 +57,8 @@ pub fn run(seed: u64, steps: u64, fault: Option<Fault>) -> Result<Report, String
             messages: world.messages.len(),
             connections: world.clients.len(),
             too_slow: world.too_slow(),
+            refused: world.numbers.refused.len(),
+            returned: (world.numbers.returned, world.numbers.missed, world.numbers.gaps),
             waited_most: world.waited_most,
         }),
         Err(why) => {
@@ -94,8 +104,11 @@ impl World {
             if !self.is_read(index) {
                 return Err(format!("client {index} is paused for good: {client:?}"));
             }
-            if !client.unsent.is_empty() || client.asked != client.answered {
+            if !client.unsent.is_empty() || client.asked != client.answered || client.untold > 0 {
                 return Err(format!("client {index} is without an answer: {client:?}"));
+            }
+            if let Some((room, place)) = client.places.iter().find(|(_, place)| !place.is_complete()) {
+                return Err(format!("client {index} was not told all that it missed of {room}: {place:?}"));
             }
         }
         for core in &self.cores {
@@ -104,7 +117,10 @@ impl World {
                 return Err(format!("shard {}: {waiting:?} entries wait for good", core.index()));
             }
         }
-        Ok(())
+        match self.depot.as_ref().is_none_or(|depot| depot.borrow().is_idle()) {
+            true => Ok(()),
+            false => Err("an answer of the store waits for good".into()),
+        }
     }
 
     /// A last message to every room and user: who is there must hear it, behind all the others.
@@ -207,7 +223,8 @@ impl World {
             // Who asks its window first may have ended before it was told that there is room.
             let unasked =
                 is_last && !self.is_open(*client) && self.clients[*client].dialect == Dialect::Gator;
-            if watched.contains(&channel.as_str()) && !unasked && !self.witness.has(channel, number as u32) {
+            let excused = unasked || self.numbers.refused.contains(&(number as u32));
+            if watched.contains(&channel.as_str()) && !excused && !self.witness.has(channel, number as u32) {
                 return Err(format!("{channel}: message {number} of client {client} was lost"));
             }
         }
@@ -236,7 +253,11 @@ impl World {
         }
         self.part(0)?;
         self.settle()?;
-        self.nothing_is_left()
+        // How they were is written a while after they went.
+        self.now = Now { mono_ms: self.now.mono_ms + 600, unix_ms: self.now.unix_ms + 600 };
+        self.settle()?;
+        self.nothing_is_left()?;
+        self.depot.as_ref().map_or(Ok(()), |depot| depot.borrow().all_forgotten())
     }
 
     /// A user whose other devices are gone has all its places in rooms to itself.

@@ -11,6 +11,7 @@ pub enum Said {
     Message {
         room: String,
         number: u32,
+        seq: Option<u64>,
     },
     Joined {
         room: String,
@@ -22,6 +23,12 @@ pub enum Said {
     },
     YouJoined {
         room: String,
+        seq: Option<u64>,
+    },
+    /// What it missed cannot be had.
+    Gap {
+        room: String,
+        seq: Option<u64>,
     },
     YouLeft {
         room: String,
@@ -44,6 +51,7 @@ pub enum Said {
     },
     Direct {
         number: u32,
+        seq: Option<u64>,
     },
     Presence {
         user: String,
@@ -77,6 +85,13 @@ fn number(text: &str, name: &str) -> Result<u32, String> {
     digits.parse().map_err(|e| format!("{said}: {e}"))
 }
 
+/// The server's number, if one is told.
+fn seq(text: &str) -> Option<u64> {
+    let (_, rest) = text.split_once("\"seq\":")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
 fn read_text(dialect: Dialect, text: &str, out: &mut Vec<Said>) -> Result<(), String> {
     out.push(match dialect {
         Dialect::Tusk if text.starts_with(r#"{"type":"batch""#) => return read_batch(text, out),
@@ -93,10 +108,12 @@ fn read_text(dialect: Dialect, text: &str, out: &mut Vec<Said>) -> Result<(), St
 fn read_tusk(text: &str) -> Result<Said, String> {
     let owned = |name| field(text, name).map(str::to_owned);
     Ok(match field(text, "type")? {
-        "room_message" => Said::Message { room: owned("room")?, number: number(text, "message")? },
+        "room_message" => {
+            Said::Message { room: owned("room")?, number: number(text, "message")?, seq: seq(text) }
+        }
         "user_joined" => Said::Joined { room: owned("room")?, user: owned("userId")? },
         "user_left" => Said::Left { room: owned("room")?, user: owned("userId")? },
-        "room_joined" => Said::YouJoined { room: owned("room")? },
+        "room_joined" => Said::YouJoined { room: owned("room")?, seq: seq(text) },
         "room_left" => Said::YouLeft { room: owned("room")? },
         "pong" => Said::Pong,
         "auth_success" => Said::AuthSuccess { user: owned("id")? },
@@ -106,7 +123,8 @@ fn read_tusk(text: &str) -> Result<Said, String> {
             Said::Sent { to: owned("to")?, id: id(text)?, queued: text.contains("\"queued\":true") }
         }
         "message_delivered" => Said::Delivered { id: id(text)? },
-        "private_message" => Said::Direct { number: number(text, "message")? },
+        "private_message" => Said::Direct { number: number(text, "message")?, seq: seq(text) },
+        "gap" => Said::Gap { room: owned("room")?, seq: seq(text) },
         "presence_update" => Said::Presence { user: owned("userId")?, status: owned("status")? },
         "welcome" => Said::Welcome,
         _ => return Err(format!("unknown words: {text}")),
@@ -116,9 +134,17 @@ fn read_tusk(text: &str) -> Result<Said, String> {
 fn read_nexus(text: &str) -> Result<Said, String> {
     let owned = |name| field(text, name).map(str::to_owned);
     Ok(match field(text, "event_type")? {
-        "chat.message" => Said::Message { room: owned("conversation_id")?, number: number(text, "content")? },
-        "room.broadcast" => Said::Message { room: owned("room_id")?, number: number(text, "message")? },
-        "room.join" if text.contains(r#""status":"joined""#) => Said::YouJoined { room: owned("room_id")? },
+        "chat.message" => Said::Message {
+            room: owned("conversation_id")?,
+            number: number(text, "content")?,
+            seq: seq(text),
+        },
+        "room.broadcast" => {
+            Said::Message { room: owned("room_id")?, number: number(text, "message")?, seq: seq(text) }
+        }
+        "room.join" if text.contains(r#""status":"joined""#) => {
+            Said::YouJoined { room: owned("room_id")?, seq: seq(text) }
+        }
         "room.leave" if text.contains(r#""status":"left""#) => Said::YouLeft { room: owned("room_id")? },
         "room.join" => Said::Joined { room: owned("room_id")?, user: owned("user_id")? },
         "room.leave" => Said::Left { room: owned("room_id")?, user: owned("user_id")? },
@@ -127,6 +153,7 @@ fn read_nexus(text: &str) -> Result<Said, String> {
         "ping" => Said::Heartbeat,
         "system.message" => Said::Welcome,
         "chat.delivered" => Said::Aside,
+        "system.gap" => Said::Gap { room: owned("room_id")?, seq: seq(text) },
         kind if kind.starts_with("presence.") => Said::Aside,
         _ => return Err(format!("unknown words: {text}")),
     })
@@ -135,11 +162,12 @@ fn read_nexus(text: &str) -> Result<Said, String> {
 fn read_gator(text: &str) -> Result<Said, String> {
     let room = || field(text, "conversation_id").map(str::to_owned);
     Ok(match field(text, "type")? {
-        "new_message" => Said::Message { room: room()?, number: number(text, "content")? },
-        "conversation_joined" => Said::YouJoined { room: room()? },
+        "new_message" => Said::Message { room: room()?, number: number(text, "content")?, seq: seq(text) },
+        "conversation_joined" => Said::YouJoined { room: room()?, seq: seq(text) },
         "conversation_left" => Said::YouLeft { room: room()? },
         "error" => Said::Error { text: field(text, "message")?.to_owned() },
         "online_users" => Said::Welcome,
+        "gap" => Said::Gap { room: room()?, seq: seq(text) },
         "presence_update" => Said::Aside,
         _ => return Err(format!("unknown words: {text}")),
     })
@@ -152,8 +180,10 @@ fn read_aegisx(text: &str) -> Result<Said, String> {
         room.map(str::to_owned).ok_or_else(|| format!("not a public channel: {channel}"))
     };
     Ok(match field(text, "type")? {
-        "channel_message" => Said::Message { room: room()?, number: number(text, "message")? },
-        "channel_joined" => Said::YouJoined { room: room()? },
+        "channel_message" => {
+            Said::Message { room: room()?, number: number(text, "message")?, seq: seq(text) }
+        }
+        "channel_joined" => Said::YouJoined { room: room()?, seq: seq(text) },
         "channel_left" => Said::YouLeft { room: room()? },
         "error" => Said::Error { text: field(text, "error")?.to_owned() },
         "pong" => Said::Pong,
@@ -168,8 +198,11 @@ fn read_sge(text: &str) -> Result<Said, String> {
         Ok::<_, String>(channel.strip_prefix("group:").unwrap_or(channel).to_owned())
     };
     Ok(match field(text, "type")? {
-        "ChatMessage" => Said::Message { room: room("to")?, number: number(text, "message")? },
-        "Subscribed" => Said::YouJoined { room: room("channel")? },
+        "ChatMessage" => {
+            Said::Message { room: room("to")?, number: number(text, "message")?, seq: seq(text) }
+        }
+        "Subscribed" => Said::YouJoined { room: room("channel")?, seq: seq(text) },
+        "Gap" => Said::Gap { room: room("channel")?, seq: seq(text) },
         "Unsubscribed" => Said::YouLeft { room: room("channel")? },
         "Error" => Said::Error { text: field(text, "message")?.to_owned() },
         "Pong" => Said::Pong,
@@ -221,8 +254,8 @@ pub fn read(dialect: Dialect, frame: &Frame, out: &mut Vec<Said>) -> Result<(), 
 #[test]
 fn a_batch_is_read_in_its_order() {
     let mut out = Vec::new();
-    let text = r#"{"type":"batch","messages":[{"type":"pong","timestamp":1},{"type":"auth_success","user":{"id":"u","username":"u"}},{"type":"room_message","room":"r","message":"7 xx","from":"u"}],"timestamp":3}"#;
+    let text = r#"{"type":"batch","messages":[{"type":"pong","timestamp":1},{"type":"auth_success","user":{"id":"u","username":"u"}},{"type":"room_message","room":"r","message":"7 xx","from":"u","seq":4}],"timestamp":3}"#;
     read_text(Dialect::Tusk, text, &mut out).expect("readable");
-    let message = Said::Message { room: "r".into(), number: 7 };
+    let message = Said::Message { room: "r".into(), number: 7, seq: Some(4) };
     assert_eq!(out, [Said::Pong, Said::AuthSuccess { user: "u".into() }, message]);
 }

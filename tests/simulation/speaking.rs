@@ -1,9 +1,10 @@
 //! What clients say: handed to the server, and remembered as far as the checks need it.
 
-use lanecast::model::{Address, Dialect};
+use lanecast::model::{Address, Dialect, Epoch, Position};
 use lanecast::ws::Flow;
 
-use crate::client::{Asked, Request};
+use crate::client::{Asked, Request, Role};
+use crate::places::Stopped;
 use crate::plan::inbox;
 use crate::world::World;
 
@@ -36,23 +37,14 @@ impl World {
     /// The words of a request in its client's dialect, and what has to be remembered of it.
     fn word(&mut self, client: usize, request: &Request) -> String {
         match request {
-            Request::Join(room) => {
-                let since = self.witness.len(room);
-                let c = &mut self.clients[client];
-                c.joining.push_back((room, c.solo && c.who.is_some(), since));
-                c.ask(Asked::Join);
-                match c.dialect {
-                    Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"}}"#),
-                    Dialect::Gator => format!(r#"{{"type":"join_conversation","conversation_id":"{room}"}}"#),
-                    Dialect::Aegisx => {
-                        format!(r#"{{"type":"join_channel","data":{{"channel":"public:{room}"}}}}"#)
-                    }
-                    Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"}}"#),
-                    _ => format!(r#"{{"type":"join_room","room":"{room}"}}"#),
-                }
-            }
+            Request::Join(room) => self.word_join(client, room),
             Request::Leave(room) => {
                 self.clients[client].ask(Asked::Leave);
+                if self.is_in(client, room) {
+                    let c = &mut self.clients[client];
+                    let unheard = c.unheard.remove(*room).unwrap_or_default();
+                    c.leaving.push_back(((*room).into(), unheard));
+                }
                 match self.clients[client].dialect {
                     Dialect::Nexus => format!(r#"{{"event_type":"room.leave","room_id":"{room}"}}"#),
                     Dialect::Gator => {
@@ -102,16 +94,62 @@ impl World {
         }
     }
 
-    fn word_publish(&mut self, client: usize, room: &str) -> String {
-        let (key, dialect) = (self.clients[client].key, self.clients[client].dialect);
+    fn word_join(&mut self, client: usize, room: &'static str) -> String {
+        let since = self.witness.len(room);
+        let stopped = self.stopped(client, room);
+        let c = &mut self.clients[client];
+        c.joining.push_back((room, c.solo && c.who.is_some(), since, stopped));
+        c.ask(Asked::Join);
+        let from = stopped.map_or_else(String::new, |at| {
+            format!(r#","since":"{}""#, Position { epoch: Epoch(0), seq: at.seq })
+        });
+        match c.dialect {
+            Dialect::Nexus => format!(r#"{{"event_type":"room.join","room_id":"{room}"{from}}}"#),
+            Dialect::Gator => {
+                format!(r#"{{"type":"join_conversation","conversation_id":"{room}"{from}}}"#)
+            }
+            Dialect::Aegisx => {
+                format!(r#"{{"type":"join_channel","data":{{"channel":"public:{room}"}}}}"#)
+            }
+            Dialect::Sge => format!(r#"{{"type":"Subscribe","channel":"group:{room}"{from}}}"#),
+            _ => format!(r#"{{"type":"join_room","room":"{room}"{from}}}"#),
+        }
+    }
+
+    /// Whether its shard knows a client as a member of a room.
+    fn is_in(&self, client: usize, room: &str) -> bool {
+        let key = self.clients[client].key;
         let conn = self.cores[key.shard as usize].conn(key);
-        let is_in = conn.is_some_and(|conn| conn.member_of(Address::Room(room)).is_some());
+        conn.is_some_and(|conn| conn.member_of(Address::Room(room)).is_some())
+    }
+
+    /// Where a client that comes into a room says it stopped: at times where it, or another one, did.
+    fn stopped(&mut self, client: usize, room: &str) -> Option<Stopped> {
+        let c = &self.clients[client];
+        let is_in = c.stays.contains_key(room) || c.joining.iter().any(|(joining, ..)| *joining == room);
+        // AegisX leaves out what one has said oneself, and so numbers.
+        let may = !is_in && c.role == Role::Visitor && c.dialect != Dialect::Aegisx;
+        let stopped = self.numbers.stopped(room);
+        if !may || stopped.is_empty() || !self.dice.percent(60) {
+            return None;
+        }
+        // Mostly not long ago.
+        let among = if self.dice.percent(70) { stopped.len().min(3) } else { stopped.len() };
+        let back = self.dice.below(among);
+        Some(Stopped { seq: stopped[stopped.len() - 1 - back], unread: self.unread() })
+    }
+
+    fn word_publish(&mut self, client: usize, room: &str) -> String {
+        let (dialect, is_in) = (self.clients[client].dialect, self.is_in(client, room));
         if dialect == Dialect::Nexus && !is_in {
             // In the words that are said to those who leave without being in.
             self.clients[client].ask(Asked::Leave);
             return format!(r#"{{"event_type":"room.broadcast","room_id":"{room}","message":"0"}}"#);
         }
         let (number, body) = self.number(client, room.to_owned());
+        if is_in && self.clients[client].ear(client).but_of.is_none() {
+            self.clients[client].unheard.entry(room.into()).or_default().insert(number);
+        }
         let text = format!("{number} {body}");
         match dialect {
             Dialect::Nexus => {

@@ -3,8 +3,10 @@
 //! A shard's turn is pumped only when its bell was rung, and ended only when it says that it wants an end;
 //! a client is read only while the server does not pause it. So a wake-up that is lost shows as a hang.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Waker;
@@ -16,10 +18,12 @@ use lanecast::model::{CloseReason, Dialect, Principal, Variant};
 use lanecast::shard::{Core, Entry};
 use lanecast::telemetry::Registry;
 
-use crate::client::{Client, Request, Role};
+use crate::client::{Asked, Client, Request, Role};
 use crate::dice::Dice;
 use crate::fault::Fault;
+use crate::keeper::Depot;
 use crate::mail::Mail;
+use crate::places::Numbers;
 use crate::plan::{AWAY_USERS, KEPT_USERS, Plan, REALM, WATCHED_ROOMS, channel, inbox};
 use crate::witness::Witness;
 
@@ -41,6 +45,7 @@ enum Action {
     EndTurn(usize),
     Tick(usize),
     Read(usize),
+    Store(usize),
 }
 
 /// A run must be quiet after so many steps without anything new.
@@ -64,6 +69,10 @@ pub struct World {
     pub messages: Vec<(String, usize)>,
     pub witness: Witness,
     pub mail: Mail,
+    pub numbers: Numbers,
+    /// The store, if there is one, and until when it fails.
+    pub depot: Option<Rc<RefCell<Depot>>>,
+    failing_until: u64,
     pub fault: Option<Fault>,
     /// Of every frame that was read, with who read it and when.
     pub trace: u64,
@@ -86,13 +95,22 @@ impl Drop for World {
 impl World {
     pub fn new(seed: u64, fault: Option<Fault>) -> Self {
         let mut dice = Dice::new(seed);
-        let plan = Plan::roll(&mut dice);
+        let mut plan = Plan::roll(&mut dice);
+        plan.durable |= fault.is_some_and(Fault::is_of_store);
         let (registry, writers) = Registry::new(plan.shards);
         let shared = plan.shared(registry);
         let bells: Vec<_> = (0..plan.shards).map(|_| Arc::new(Bell::new(Doorbell::default()))).collect();
         let ports = mesh(bells.clone(), plan.command_lane, plan.delivery_lane);
-        let parts = ports.into_iter().zip(writers);
-        let cores = parts.map(|(port, writer)| Core::new(port, shared.clone(), writer, None)).collect();
+        let (depot, clerks) = match plan.durable {
+            true => {
+                let (depot, clerks) = Depot::open(plan.shards, plan.pending, fault);
+                (Some(depot), clerks.into_iter().map(Some).collect())
+            }
+            false => (None, (0..plan.shards).map(|_| None).collect::<Vec<_>>()),
+        };
+        let parts = ports.into_iter().zip(writers).zip(clerks);
+        let cores =
+            parts.map(|((port, writer), clerk)| Core::new(port, shared.clone(), writer, clerk)).collect();
         Self {
             seed,
             cores,
@@ -107,6 +125,9 @@ impl World {
             messages: Vec::new(),
             witness: Witness::default(),
             mail: Mail::default(),
+            numbers: Numbers::default(),
+            depot,
+            failing_until: 0,
             fault,
             trace: 0xcbf2_9ce4_8422_2325,
             frames: 0,
@@ -151,7 +172,9 @@ impl World {
         name: Option<String>,
         solo: bool,
     ) -> usize {
-        let variant = Variant { dialect, deflate: self.dice.percent(30), numbered: false };
+        let observes = matches!(role, Role::Observer(_));
+        let numbered = dialect != Dialect::Aegisx && (observes || self.dice.percent(50));
+        let variant = Variant { dialect, deflate: self.dice.percent(30), numbered };
         let peer = Peer {
             address: Ipv4Addr::LOCALHOST.into(),
             place: None,
@@ -163,6 +186,7 @@ impl World {
         let mut client = Client::new(key, dialect, role, name, solo);
         // An attachment beyond the limit leaves rooms unasked; the count of answers would not hold.
         client.steady = solo || self.plan.max_rooms_per_user != 0;
+        client.numbered = numbered;
         client.slow = !client.watches() && self.dice.percent(30);
         self.clients.push(client);
         self.clients.len() - 1
@@ -195,8 +219,8 @@ impl World {
     }
 
     /// All that can happen now, by kind.
-    fn enabled(&mut self, eager: bool) -> [Vec<Action>; 4] {
-        let mut found: [Vec<Action>; 4] = Default::default();
+    fn enabled(&mut self, eager: bool) -> [Vec<Action>; 5] {
+        let mut found: [Vec<Action>; 5] = Default::default();
         let resting = self.resting.filter(|(_, until)| self.step < *until).map(|(shard, _)| shard);
         for client in 0..self.clients.len() {
             let c = &self.clients[client];
@@ -225,13 +249,17 @@ impl World {
                 found[2].push(Action::Tick(shard));
             }
         }
+        if let Some(depot) = &self.depot {
+            let busy = (0..self.plan.shards).filter(|shard| depot.borrow().has_work(*shard));
+            found[4].extend(busy.map(Action::Store));
+        }
         found
     }
 
     fn choose(&mut self, eager: bool) -> Option<Action> {
         let found = self.enabled(eager);
         let habit = self.plan.habit;
-        let weights = [habit.feed, habit.pump, habit.turn, habit.read];
+        let weights = [habit.feed, habit.pump, habit.turn, habit.read, habit.store];
         let weights: Vec<_> =
             found.iter().zip(weights).map(|(f, w)| if f.is_empty() { 0 } else { w }).collect();
         if weights.iter().sum::<usize>() == 0 {
@@ -254,12 +282,35 @@ impl World {
             }
             Action::EndTurn(shard) => self.core(shard).end_turn(),
             Action::Tick(shard) => self.core(shard).tick(),
+            Action::Store(shard) => self.store(shard),
             Action::Read(client) => {
                 self.read(client)?;
                 self.end_closed(client, eager);
             }
         }
         Ok(())
+    }
+
+    /// The store does some of what a shard has asked for.
+    fn store(&mut self, shard: usize) {
+        let Some(depot) = &self.depot else { return };
+        let refused = depot.borrow_mut().work(shard, &mut self.dice);
+        // A bell that is only late is made up for by the next.
+        if self.fault != Some(Fault::NoRing) || self.step < 500 {
+            self.bells[shard].ring();
+        }
+        for number in refused {
+            let (channel, client) = self.messages[number as usize].clone();
+            let c = &mut self.clients[client];
+            self.numbers.refused.insert(number);
+            c.untold += 1;
+            c.needs_not_hear(&channel, number);
+            if let Some((to, sent)) = c.directs.iter_mut().find(|(to, _)| inbox(to) == channel) {
+                sent.retain(|sent| *sent != number);
+                self.mail.refused(to, number);
+                c.unask(Asked::Direct);
+            }
+        }
     }
 
     /// The TCP of a connection that was told to close ends some time.
@@ -298,6 +349,9 @@ impl World {
             251..=254 => {
                 let shard = self.dice.below(self.plan.shards);
                 self.resting = Some((shard, self.step + self.dice.between(20, 300) as u64));
+            }
+            255..=256 if self.plan.falters => {
+                self.failing_until = self.step + self.dice.between(20, 300) as u64;
             }
             _ => return Ok(false),
         }
@@ -342,6 +396,7 @@ impl World {
     /// One step of the run proper.
     pub fn advance_one(&mut self) -> Result<(), String> {
         self.step += 1;
+        self.fail(self.step < self.failing_until);
         if !self.rare()? {
             match self.choose(false) {
                 Some(action) => self.act(action, false)?,
@@ -349,6 +404,13 @@ impl World {
             }
         }
         self.look()
+    }
+
+    /// Whether the store fails now.
+    fn fail(&self, fails: bool) {
+        if let Some(depot) = &self.depot {
+            depot.borrow_mut().failing = fails;
+        }
     }
 
     /// What must hold after every step.
@@ -380,6 +442,7 @@ impl World {
     /// Lets everything that is under way come to its end, and checks that it does.
     pub fn settle(&mut self) -> Result<(), String> {
         self.resting = None;
+        self.fail(false);
         let end = self.step + QUIET_WITHIN;
         while let Some(action) = self.choose(true) {
             self.step += 1;

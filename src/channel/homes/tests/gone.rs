@@ -110,6 +110,15 @@ fn conversations_of_which_all_are_away_are_forgotten_like_users() {
 }
 
 #[test]
+fn a_conversation_that_its_last_one_forsakes_is_none_of_the_absent() {
+    let mut homes = remembering(2);
+    speak_and_go(&mut homes, "a", "u");
+    assert_eq!((homes.rooms(), homes.away.len()), (1, 1));
+    act(&mut homes, named(Kind::Room, "a"), me("u", 0), Op::Forsake);
+    assert_eq!((homes.rooms(), homes.away.len()), (0, 0));
+}
+
+#[test]
 fn a_conversation_that_somebody_is_in_is_not_forgotten() {
     let mut homes = remembering(1);
     speak_and_go(&mut homes, "a", "u");
