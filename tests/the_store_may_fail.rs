@@ -252,6 +252,28 @@ async fn a_stream_of_messages_across_a_failure_is_heard_as_it_was_answered() {
     std::fs::remove_dir_all(&folder).expect("is removed");
 }
 
+/// What was acknowledged before the disk was full is there when the server dies of it, and numbers go on.
+#[tokio::test]
+async fn a_server_that_is_killed_while_the_disk_is_full_has_lost_nothing() {
+    let folder = tempfolder();
+    let mut seq = 0;
+    for round in 0..3 {
+        let mut process = Process::start_in(&folder, FLAGS, SETTINGS).await;
+        let mut pair = Pair { seq, ..Pair::new(process.address, Sge).await };
+        pair.talk(&format!("before {round}")).await;
+        process.limit_files(Some(0));
+        let lost = Sge.say("ann", "hall", "lost");
+        pair.is_refused(&lost).await;
+        seq = pair.seq;
+        process.kill().await;
+    }
+    let process = Process::start_in(&folder, FLAGS, SETTINGS).await;
+    let page = get(process.address, "/xmpp/messages?with=group:hall").await.json();
+    let texts = page["messages"].as_array().expect("messages").iter().map(|m| &m["message"]["message"]);
+    assert_eq!(texts.collect::<Vec<_>>(), ["before 0", "before 1", "before 2"]);
+    std::fs::remove_dir_all(&folder).expect("is removed");
+}
+
 async fn refused_start(folder: &Path) -> String {
     match Starting::new(folder, FLAGS, SETTINGS).ready().await {
         Ok(_) => panic!("it starts"),
