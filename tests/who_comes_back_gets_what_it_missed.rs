@@ -288,8 +288,7 @@ async fn in_an_inbox_together_with_what_waits_each_message_comes_once() {
         mail(&server, tongue, "two").await;
         mail(&server, tongue, "three").await;
         // The epoch is that of all channels.
-        let probe = server.numbered(tongue, "probe").await;
-        let mut probe = probe;
+        let mut probe = server.numbered(tongue, "probe").await;
         probe.send(&tongue.join("probe")).await;
         let epoch = place(tongue, &probe.expect(tongue.joined("probe")).await).epoch;
         assert!(start.is_none_or(|start| start.epoch == epoch && start.seq == 0));
