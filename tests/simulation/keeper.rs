@@ -233,7 +233,8 @@ impl Depot {
         let log = self.logs.get(&name_of(channel)).unwrap_or(&none);
         let mut found = log.events.range(after.saturating_add(1)..).map(|(seq, event)| (*seq, event.clone()));
         let events = found.by_ref().take(*limit).collect();
-        Answer::Page(Page { head: log.head, first: 1, events, more: *limit > 0 && found.next().is_some() })
+        let more = *limit > 0 && found.next().is_some();
+        Answer::Page(Page { head: log.head, first: 1, events, more, receipts: Vec::new() })
     }
 
     /// Whether that message is kept, and under that number if one was told.
