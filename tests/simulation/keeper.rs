@@ -24,6 +24,8 @@ pub struct Depot {
     queues: BTreeMap<String, BTreeSet<MessageId>>,
     /// All that ever waited.
     queued: BTreeSet<MessageId>,
+    /// What is known of each channel.
+    facts: BTreeMap<String, Vec<Fact>>,
     /// How each user was last written to be.
     presences: BTreeMap<String, Status>,
     /// What is there no more, and was not taken out because that failed; users whose presence was not written.
@@ -151,7 +153,8 @@ impl Depot {
             // Questions are answered when they are.
             let at = dice.below(desk.reads.len());
             if let Some((ticket, query)) = desk.reads.remove(at) {
-                let fails = self.failing && dice.percent(50);
+                // What is refused because nothing is known of a channel is no refusal that is counted here.
+                let fails = self.failing && matches!(query, Query::Log(_)) && dice.percent(50);
                 let answer = if fails { Answer::Unreadable } else { self.read(&query) };
                 self.unread += usize::from(fails);
                 self.desks[shard].answers.push_back((ticket, answer));
@@ -200,11 +203,19 @@ impl Depot {
                     let queue = self.queues.entry(user.id.to_string()).or_default();
                     queue.retain(|id| !ids.contains(id));
                 }
-                Record::Know { channel, fact: Fact::Presence(account) } => {
-                    self.stale.remove(&*channel.id);
-                    self.presences.insert(channel.id.to_string(), account[0].status);
+                Record::Know { channel, fact } => {
+                    if let Fact::Presence(account) = &fact {
+                        self.stale.remove(&*channel.id);
+                        self.presences.insert(channel.id.to_string(), account[0].status);
+                    }
+                    let facts = self.facts.entry(name_of(&channel)).or_default();
+                    facts.retain(|known| known.key() != fact.key());
+                    facts.push(fact);
                 }
-                Record::Know { .. } | Record::Forget { .. } => {}
+                Record::Forget { channel, key } => {
+                    let facts = self.facts.entry(name_of(&channel)).or_default();
+                    facts.retain(|known| known.key() != key);
+                }
                 // Nobody here edits or reads.
                 Record::Amend { .. } | Record::Receipt { .. } => return Outcome::NoMessage,
             }
@@ -226,8 +237,12 @@ impl Depot {
     }
 
     fn read(&self, query: &Query) -> Answer {
-        let Query::Log(LogQuery { channel, after, limit, .. }) = query else {
-            return Answer::Found(Vec::new());
+        let LogQuery { channel, after, limit, .. } = match query {
+            Query::Log(query) => query,
+            Query::Facts(channel) => {
+                return Answer::Facts(self.facts.get(&name_of(channel)).cloned().unwrap_or_default());
+            }
+            Query::Search { .. } => return Answer::Found(Vec::new()),
         };
         let none = Log::default();
         let log = self.logs.get(&name_of(channel)).unwrap_or(&none);

@@ -230,6 +230,8 @@ impl Homes {
             // Whoever comes in does, and is told of a gap; who asks for history is refused.
             Answer::Unreadable => match op {
                 Op::History(_) | Op::Search { .. } => self.answer(&origin, Reply::Refused(NOT_READ), outlet),
+                // It was to be written when more is known, and is not done unwritten.
+                op if must_write(&op) => self.answer(&origin, Reply::Refused(NOT_STORED), outlet),
                 op => {
                     let page = Page { head: u64::MAX, first: u64::MAX, ..Page::default() };
                     self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
