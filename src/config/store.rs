@@ -74,7 +74,8 @@ section! {
         history_bytes: Limit => limits::HISTORY_BYTES, flag "history-bytes";
         /// How long a message or another event is kept.
         history_age: Option<Duration> => limits::HISTORY_AGE, flag "history-age";
-        /// Whether messages are indexed, so that they can be searched by their words.
+        /// Whether messages are indexed, so that they can be searched by their words: new ones within a second
+        /// or so, and later while there is no end of writing.
         search: bool = true;
     }
 }

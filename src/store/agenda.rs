@@ -103,12 +103,20 @@ impl Agenda {
         }
     }
 
+    /// Whether the index is to go on. When it is quiet, what is over goes first: it need not be indexed any more.
+    pub fn indexes(&self, now: u64) -> bool {
+        let quiet = now >= self.wrote_at + QUIET_MS;
+        self.index.is_due(now) && !(quiet && self.trims_since.is_some())
+    }
+
     /// When there is something to do next, if nobody asks for anything.
     pub fn next(&self, faulty: bool) -> u64 {
         if faulty {
             return self.probe_at;
         }
-        self.place.due_at().min(self.index.due_at()).min(self.trim_at)
+        // What is over may go first.
+        let index = self.index.due_at().max(if self.trims_since.is_some() { self.trim_at } else { 0 });
+        self.place.due_at().min(index).min(self.trim_at)
     }
 
     /// The writer slept, for want of requests.
@@ -223,6 +231,9 @@ mod tests {
         assert_eq!(agenda.trim_at, 2_329);
         agenda.trimmed(2_300, step);
         assert_eq!(agenda.trim_at, 2_300, "nobody waits");
+        assert!(agenda.index.is_due(2_300) && !agenda.indexes(2_300), "what is over goes first");
+        agenda.is_trimmed(2_310);
+        assert!(agenda.indexes(2_310));
     }
 
     #[test]

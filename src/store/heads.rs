@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::rows::{Id, Owner};
 
 /// Channels that are remembered while nothing asks for more: some MiB with their names.
-const KNOWN_MAX: usize = 32_768;
+const KNOWN_MAX: usize = if cfg!(test) { 3 } else { 32_768 };
 
 /// A row of the log that `place` does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Unplaced {
     pub seq: i64,
     pub what: u8,
     pub id: Option<Id>,
+    /// Of its text and data.
+    pub bytes: usize,
 }
 
 /// A channel by its number, and the last number that it gave out.
@@ -48,10 +50,10 @@ pub struct Heads {
     tail: Vec<Unplaced>,
     /// Texts and data of the tail.
     bytes: usize,
-    /// What was made, given out and buried since the last mark.
+    /// What was made and given out since the last mark, and what rows of the tail were before they were changed.
     made: Vec<Box<[u8]>>,
     given: Vec<usize>,
-    buried: Vec<(usize, u8)>,
+    changed: Vec<(usize, Unplaced)>,
     /// The name that is looked for.
     key: Vec<u8>,
 }
@@ -128,15 +130,17 @@ impl Heads {
     pub fn append(&mut self, at: At, entry: i64, what: u8, id: Option<Id>, bytes: usize) {
         self.number(at);
         let Known { channel, head: seq } = self.known[at.0];
-        self.tail.push(Unplaced { channel, entry, seq, what, id });
+        self.tail.push(Unplaced { channel, entry, seq, what, id, bytes });
         self.bytes += bytes;
     }
 
-    /// Another kind for a row, if it has no place yet.
-    pub fn rename(&mut self, entry: i64, what: u8) {
-        if let Ok(at) = self.tail.binary_search_by_key(&entry, |row| row.entry) {
-            self.buried.push((at, std::mem::replace(&mut self.tail[at].what, what)));
-        }
+    /// A row has another kind and size; whether it has no place yet.
+    pub fn change(&mut self, entry: i64, change: impl FnOnce(&mut Unplaced)) -> bool {
+        let Ok(at) = self.tail.binary_search_by_key(&entry, |row| row.entry) else { return false };
+        let row = &mut self.tail[at];
+        self.changed.push((at, *row));
+        change(row);
+        true
     }
 
     /// Rows without a place, in the order of the log.
@@ -144,7 +148,7 @@ impl Heads {
         &self.tail
     }
 
-    /// Bytes of their texts and data.
+    /// Bytes of their texts and data, as they were said.
     pub fn tail_bytes(&self) -> usize {
         self.bytes
     }
@@ -169,7 +173,7 @@ impl Heads {
     pub fn mark(&mut self) -> Mark {
         self.made.clear();
         self.given.clear();
-        self.buried.clear();
+        self.changed.clear();
         Mark { tail: self.tail.len(), bytes: self.bytes }
     }
 
@@ -178,10 +182,8 @@ impl Heads {
         for at in self.given.drain(..) {
             self.known[at].head -= 1;
         }
-        for (at, what) in self.buried.drain(..).rev() {
-            if let Some(row) = self.tail.get_mut(at) {
-                row.what = what;
-            }
+        for (at, before) in self.changed.drain(..).rev() {
+            self.tail[at] = before;
         }
         self.tail.truncate(mark.tail);
         self.bytes = mark.bytes;

@@ -5,6 +5,8 @@
 //! rows up to `placed`, exactly those that are there are in `place` and in the sums; of the rows behind it, none.
 //! Whoever asks looks into `place` and then at the tail.
 
+use rusqlite::params;
+
 use super::StoreError;
 use super::sqlite::{Sqlite, set_meta};
 
@@ -33,21 +35,26 @@ impl Sqlite {
     }
 
     /// The channels that have more than they should afterwards.
-    fn place_rows(&self, last: i64) -> Result<Vec<i64>, StoreError> {
-        let sql = "INSERT INTO place (channel, seq, entry, what, id)
-                   SELECT channel, seq, entry, what, id FROM log WHERE entry > ?1 ORDER BY channel, seq";
-        self.cached(sql)?.execute([self.placed])?;
-        let sql = "UPDATE channels SET head = max(head, top), kept = kept + more, bytes = bytes + size
-                   FROM (SELECT channel, max(seq) AS top, count(*) AS more,
-                                sum(octet_length(text) + octet_length(body)) AS size
-                         FROM log WHERE entry > ?1 GROUP BY channel)
-                   WHERE id = channel RETURNING id, kept, bytes";
-        let mut over = Vec::new();
+    pub(super) fn place_rows(&self, last: i64) -> Result<Vec<i64>, StoreError> {
+        let mut rows = self.heads.tail().to_vec();
+        rows.sort_unstable_by_key(|row| (row.channel, row.seq));
+        // An error takes all of it back anyway; `OR FAIL` spares SQLite the way back from one statement.
+        let sql = "INSERT OR FAIL INTO place (channel, seq, entry, what, id) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let mut insert = self.cached(sql)?;
+        let sql = "UPDATE OR FAIL channels SET head = max(head, ?2), kept = kept + ?3, bytes = bytes + ?4
+                   WHERE id = ?1 RETURNING kept, bytes";
         let mut update = self.cached(sql)?;
-        let mut rows = update.query([self.placed])?;
-        while let Some(row) = rows.next()? {
-            if self.history.is_over(row.get(1)?, row.get(2)?) {
-                over.push(row.get(0)?);
+        let mut over = Vec::new();
+        for run in rows.chunk_by(|one, next| one.channel == next.channel) {
+            for row in run {
+                insert.execute(params![row.channel, row.seq, row.entry, row.what, row.id])?;
+            }
+            let (channel, top) = run.last().map_or((0, 0), |row| (row.channel, row.seq));
+            let bytes: usize = run.iter().map(|row| row.bytes).sum();
+            let values = [channel, top, run.len() as i64, bytes as i64];
+            let (kept, bytes) = update.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            if self.history.is_over(kept, bytes) {
+                over.push(channel);
             }
         }
         set_meta(&self.conn, "placed", last)?;

@@ -339,9 +339,10 @@ impl Sqlite {
             return Ok(Done::All { seq: 0 });
         };
         self.cached("UPDATE log SET text = ?2 WHERE entry = ?1")?.execute(params![sought.entry, text])?;
-        if sought.entry <= self.placed {
+        let grown = text.len() as i64 - before;
+        if !self.heads.change(sought.entry, |row| row.bytes = row.bytes.saturating_add_signed(grown as isize))
+        {
             let sql = "UPDATE channels SET bytes = bytes + ?2 WHERE id = ?1 RETURNING kept, bytes";
-            let grown = text.len() as i64 - before;
             let (kept, bytes) =
                 self.cached(sql)?.query_row([channel, grown], |row| Ok((row.get(0)?, row.get(1)?)))?;
             if self.history.is_over(kept, bytes) {
@@ -368,9 +369,7 @@ impl Sqlite {
         let sql =
             "UPDATE log SET what = ?2, sender = NULL, peer = NULL, text = '', body = x'' WHERE entry = ?1";
         self.cached(sql)?.execute(params![entry, what::GONE])?;
-        if entry > self.placed {
-            self.heads.rename(entry, what::GONE);
-        } else {
+        if !self.heads.change(entry, |row| (row.what, row.bytes) = (what::GONE, 0)) {
             self.cached("UPDATE channels SET bytes = bytes - ?2 WHERE id = ?1")?.execute([channel, size])?;
             let sql = "UPDATE place SET what = ?3 WHERE channel = ?1 AND seq = ?2";
             self.cached(sql)?.execute(params![channel, seq, what::GONE])?;

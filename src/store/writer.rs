@@ -212,13 +212,6 @@ impl<S: Store> Writer<S> {
             self.step(now, S::place);
             self.agenda.place.is_done();
         }
-        if self.agenda.index.is_due(now) {
-            let began = Instant::now();
-            match self.step(now, S::index) {
-                Some(true) => self.agenda.indexed(self.health.now_ms(), began.elapsed()),
-                _ => self.agenda.index.is_done(),
-            }
-        }
         if self.agenda.trim_at <= now {
             let (began, wall) = (Instant::now(), self.clock.now().unix_ms);
             match self.step(now, |store| store.trim(wall)) {
@@ -227,6 +220,13 @@ impl<S: Store> Writer<S> {
                     self.agenda.is_trimmed(self.health.now_ms());
                     self.health.file_bytes.set(self.store.disk_bytes());
                 }
+            }
+        }
+        if self.agenda.indexes(now) {
+            let began = Instant::now();
+            match self.step(now, S::index) {
+                Some(true) => self.agenda.indexed(self.health.now_ms(), began.elapsed()),
+                _ => self.agenda.index.is_done(),
             }
         }
     }

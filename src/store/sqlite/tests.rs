@@ -453,6 +453,183 @@ fn a_store_without_search_indexes_nothing_and_catches_up_when_it_has_one() {
     assert_eq!(found(&store, "word"), [1]);
 }
 
+// ---- Placed and not yet placed -----------------------------------------------------------------
+
+/// Rows of a channel that has some in their places and some behind them.
+fn half_placed(scratch: &Scratch) -> Sqlite {
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    for id in 1..=6 {
+        write(&mut store, append(id, "one word"));
+        if id == 3 {
+            store.place().expect("placed");
+            assert!(!store.index().expect("a step"));
+        }
+    }
+    assert_eq!((store.placed, store.heads.tail().len()), (3, 3));
+    store
+}
+
+#[test]
+fn a_log_is_one_on_both_sides_of_what_has_its_place() {
+    let scratch = Scratch::new();
+    let mut store = half_placed(&scratch);
+    for placed in [false, true] {
+        let all = page(&store);
+        assert_eq!((all.head, all.first), (6, 1));
+        assert_eq!(all.rows.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        for (after, limit) in [(0, 3), (0, 4), (2, 1), (2, 2), (3, 1), (5, 1), (6, 1)] {
+            let ask = LogAsk { owner: owner(0), after, peer: None, messages: true, limit, bytes: usize::MAX };
+            let part = store.log(&ask).expect("it can be read");
+            let want: Vec<u64> = (after + 1..=6).take(limit).collect();
+            assert_eq!(part.rows.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), want, "{after} {limit}");
+            assert_eq!((part.head, part.more), (6, after + (limit as u64) < 6), "{after} {limit}");
+        }
+        if !placed {
+            store.place().expect("placed");
+            assert!(store.heads.tail().is_empty());
+        }
+    }
+}
+
+#[test]
+fn rows_with_and_without_a_place_are_amended_and_read_alike() {
+    let scratch = Scratch::new();
+    let mut store = half_placed(&scratch);
+    let amend = |id, text| Change::Amend { owner: owner(0), id: wide(id), by: "ann", text };
+    for (id, text) in [(2, Some("other")), (5, Some("other")), (3, None), (6, None)] {
+        assert_eq!(write(&mut store, amend(id, text)), Done::All { seq: 0 });
+        let receipt = Change::Receipt { owner: owner(0), user: "ben", id: wide(id), at_ms: 1 };
+        let read = if text.is_some() { Done::All { seq: 0 } } else { Done::NoMessage };
+        assert_eq!(write(&mut store, receipt), read);
+    }
+    assert_eq!(store.receipts(&owner(0)).expect("it can be read")[0].seq, 5);
+    let sums = |store: &Sqlite| -> (i64, i64) {
+        let sql = "SELECT kept, bytes FROM channels";
+        store.conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a channel")
+    };
+    assert_eq!(sums(&store), (3, 12 + 9));
+    store.place().expect("placed");
+    assert_eq!(sums(&store), (6, 2 * (12 + 9)));
+    assert_eq!(page(&store).rows.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 2, 4, 5]);
+    while store.index().expect("a step") {}
+    assert_eq!((found(&store, "word"), found(&store, "other")), (vec![4, 1], vec![5, 2]));
+}
+
+#[test]
+fn a_request_that_comes_to_nothing_leaves_the_tail_as_it_was() {
+    let scratch = Scratch::new();
+    let mut store = half_placed(&scratch);
+    let before = store.heads.tail().to_vec();
+    let fresh = Owner { name: "fresh", ..owner(0) };
+    let row = said(what::MESSAGE, Some(9), "ann", None, 5, "x");
+    let changes = vec![
+        append(7, "x"),
+        Change::Amend { owner: owner(0), id: wide(5), by: "ann", text: None },
+        Change::Append { owner: fresh, row: row.clone(), request: None },
+        Change::Amend { owner: owner(0), id: wide(1), by: "eve", text: None },
+    ];
+    assert_eq!(store.commit(&[changes]).expect("written"), [Done::NotTheSender]);
+    assert_eq!(store.heads.tail(), before);
+    let again = Change::Append { owner: fresh, row, request: None };
+    assert_eq!(write(&mut store, again), Done::All { seq: 1 });
+    assert_eq!(write(&mut store, append(7, "x")), Done::All { seq: 7 });
+    assert!(
+        check(scratch.path()).expect("it can be read").wrong.iter().all(|line| line.contains(": number "))
+    );
+}
+
+#[test]
+fn numbers_go_on_after_a_kill_wherever_placing_was() {
+    let scratch = Scratch::new();
+    let mut store = half_placed(&scratch);
+    // As after kill -9: the files as they are.
+    let killed = |want: usize| {
+        let away = Scratch::new();
+        fs::create_dir(away.path()).expect("a folder");
+        let (from, to) = (folder::database(scratch.path()), folder::database(away.path()));
+        fs::copy(folder::wal(&from), folder::wal(&to)).expect("copied");
+        fs::copy(folder::mark(scratch.path()), folder::mark(away.path())).expect("copied");
+        fs::copy(from, to).expect("copied");
+        for history in [Retention::default(), Retention { count: Some(0), ..Retention::default() }] {
+            let mut store = Sqlite::open(&Options { history, ..away.options() }).expect("a store");
+            let (head, tail) = (page(&store).head, store.heads.tail().len());
+            assert_eq!(tail, if history.count.is_some() { 0 } else { want });
+            assert_eq!(write(&mut store, append(7, "x")), Done::All { seq: head + 1 });
+        }
+        let mut store = Sqlite::open(&away.options()).expect("a store");
+        let head = page(&store).head;
+        assert_eq!(write(&mut store, append(7, "x")), Done::All { seq: head + 1 });
+    };
+    killed(3);
+    let cut = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.quietly(|store| -> Result<(), StoreError> {
+            store.place_rows(6)?;
+            panic!("on purpose")
+        })
+    }));
+    assert!(cut.is_err());
+    killed(3);
+    assert_eq!(write(&mut store, append(7, "x")), Done::All { seq: 7 });
+    store.place().expect("placed");
+    killed(0);
+}
+
+#[test]
+fn the_tail_has_an_end_whoever_does_not_place_it() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    let batch: Vec<Transaction> = (0..1000).map(|_| vec![append(1, "x")]).collect();
+    let mut longest = 0;
+    for _ in 0..12 {
+        store.commit(&batch).expect("written");
+        longest = longest.max(store.heads.tail().len());
+    }
+    assert_eq!((longest, page(&store).rows.len()), (5000, 10_000));
+    drop(store);
+    let mut store = Sqlite::open(&scratch.options()).expect("the same store");
+    assert_eq!((store.heads.tail().len(), page(&store).head), (2000, 12_000));
+    store.place().expect("placed");
+    let large = "x".repeat(1 << 20);
+    for _ in 0..5 {
+        write(&mut store, append(1, &large));
+    }
+    assert_eq!(store.heads.tail().len(), 1, "by bytes too");
+}
+
+#[test]
+fn who_reads_while_rows_get_their_places_misses_none_and_has_none_twice() {
+    let scratch = Scratch::new();
+    let mut store = Sqlite::open(&scratch.options()).expect("a store");
+    write(&mut store, append(1, "x"));
+    let path = store.path().to_owned();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let reader = threads.spawn(|| {
+            let conn = reading::open_read_only(&path).expect("readable");
+            let mut reads = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let limit = usize::MAX;
+                let ask =
+                    LogAsk { owner: owner(0), after: 0, peer: None, messages: false, limit, bytes: limit };
+                let page = reading::log(&conn, &ask).expect("it can be read");
+                let numbers: Vec<u64> = page.rows.iter().map(|(seq, _)| *seq).collect();
+                assert_eq!(numbers, (1..=page.head).collect::<Vec<_>>());
+                reads += 1;
+            }
+            reads
+        });
+        for turn in 0..200 {
+            let batch: Vec<Transaction> = (0..5).map(|_| vec![append(1, "x")]).collect();
+            store.commit(&batch).expect("written");
+            if turn % 3 == 0 {
+                store.place().expect("placed");
+            }
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(reader.join().expect("no gap") > 0);
+    });
+}
+
 // ---- Epochs ------------------------------------------------------------------------------------
 
 #[test]
