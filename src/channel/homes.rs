@@ -7,7 +7,7 @@ mod tell;
 mod verbs;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -79,6 +79,8 @@ pub struct Homes {
     log_bytes: usize,
     /// Logs of channels that are over, where there is no store.
     sleeping: Sleeping,
+    /// What other homes have had kept on its way here and could not be written, and when that is tried again.
+    late: VecDeque<(u64, Command)>,
     /// Users whose account of how they were is to be written, and when.
     unsaved: Vec<(u32, u16)>,
     save_at_ms: Option<u64>,
@@ -163,6 +165,7 @@ impl Homes {
             unknown: HashSet::new(),
             log_bytes: 0,
             sleeping: Sleeping::default(),
+            late: VecDeque::new(),
             unsaved: Vec::new(),
             save_at_ms: None,
             now_ms: 0,
@@ -579,7 +582,7 @@ impl Homes {
     /// When [`Homes::expire`] wants to be called next, in monotonic milliseconds.
     pub fn next_ms(&self) -> Option<u64> {
         let typing = self.timers.peek().map(|Reverse((at, ..))| *at);
-        [typing, self.save_at_ms].into_iter().flatten().min()
+        [typing, self.save_at_ms, self.late_ms()].into_iter().flatten().min()
     }
 
     /// Ends one thing that was believed until now; `false`: there is none. What it leads to is as much as of one
@@ -587,6 +590,9 @@ impl Homes {
     pub fn expire(&mut self, now: Now, outlet: &mut impl Outlet) -> bool {
         if self.save_at_ms.is_some_and(|at| at <= now.mono_ms) {
             self.save_presences(outlet);
+            return true;
+        }
+        if self.take_late(now, outlet) {
             return true;
         }
         let Some(Reverse((at, index, generation))) = self.timers.peek().copied() else { return false };

@@ -311,7 +311,7 @@ impl User {
             Ok(()) => {
                 if manner == JoinManner::Standing && !self.kept.standing.contains(&room) {
                     self.kept.standing.push(room.clone());
-                    // Whatever it says there is written behind this.
+                    // Nobody waits for it: what it says there is most likely written behind this, and makes it one again.
                     let fact = Fact::Standing(room.clone());
                     outlet.write(0, vec![Record::Know { channel: self.name.clone(), fact }]);
                 }

@@ -11,13 +11,20 @@ use super::{Fresh, Homes, Outlet};
 use crate::channel::Stamp;
 use crate::clock::Now;
 use crate::model::{
-    Answer, Code, Echo, Event, MessageId, Op, Origin, Outcome, Page, Query, Refusal, Reply, ReplyTo, Ticket,
+    Answer, Code, Command, Echo, Event, MessageId, Op, Origin, Outcome, Page, Query, Refusal, Reply, ReplyTo,
+    Target, Ticket,
 };
 
 /// Why something that must last is not done.
 pub const NOT_STORED: Refusal =
     Refusal::new(Code::Unavailable, "The store cannot be written; nothing was done. Please try again");
 const NOT_READ: Refusal = Refusal::new(Code::Unavailable, "The store cannot be read. Please try again");
+
+/// Between two tries to take in what could not be written.
+const TRY_AGAIN_MS: u64 = 1_000;
+
+/// Of what could not be written, so much is tried again.
+const LATE_MAX: usize = 10_000;
 
 /// What waits at one channel.
 #[derive(Debug, Default)]
@@ -215,9 +222,7 @@ impl Homes {
             Answer::Written(Outcome::NotTheAuthor) => {
                 self.answer(&origin, Reply::Refused(super::room::NOT_THE_AUTHOR), outlet);
             }
-            Answer::Written(Outcome::Failed) => {
-                self.answer(&origin, Reply::Refused(NOT_STORED), outlet);
-            }
+            Answer::Written(Outcome::Failed) => self.not_stored(index, origin, op, outlet),
             Answer::Page(page) => {
                 self.learn(index, &op, &page);
                 self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
@@ -231,13 +236,44 @@ impl Homes {
             Answer::Unreadable => match op {
                 Op::History(_) | Op::Search { .. } => self.answer(&origin, Reply::Refused(NOT_READ), outlet),
                 // It was to be written when more is known, and is not done unwritten.
-                op if must_write(&op) => self.answer(&origin, Reply::Refused(NOT_STORED), outlet),
+                op if must_write(&op) => self.not_stored(index, origin, op, outlet),
                 op => {
                     let page = Page { head: u64::MAX, first: u64::MAX, ..Page::default() };
                     self.carry_out_as(index, &origin, now, op, Stamp { id, seq: 0 }, Some(&page), outlet);
                 }
             },
         }
+    }
+
+    /// The store could not write. Who asked is told; but what another home has had kept on its way here is not lost:
+    /// it is taken in later.
+    fn not_stored(&mut self, index: u32, origin: Origin, op: Op, outlet: &mut impl Outlet) {
+        let name = self.slots[index as usize].channel.as_ref().map(|body| body.name().clone());
+        match (name, &op) {
+            (Some(name), Op::Receive { .. } | Op::Notify { transit: true, .. }) => {
+                // More than these wait in the store alone, till the next start.
+                if self.late.len() >= LATE_MAX {
+                    return;
+                }
+                let command = Command { target: Target::Named(name), origin, op };
+                self.late.push_back((self.now_ms + TRY_AGAIN_MS, command));
+            }
+            _ => self.answer(&origin, Reply::Refused(NOT_STORED), outlet),
+        }
+    }
+
+    /// When something is to be taken in that could not be written, in monotonic milliseconds.
+    pub(super) fn late_ms(&self) -> Option<u64> {
+        self.late.front().map(|(at, _)| *at)
+    }
+
+    /// Takes in one thing that could not be written before; `false`: none is due.
+    pub(super) fn take_late(&mut self, now: Now, outlet: &mut impl Outlet) -> bool {
+        let due = self.late_ms().is_some_and(|at| at <= now.mono_ms);
+        let late = if due { self.late.pop_front() } else { None };
+        let Some((_, command)) = late else { return false };
+        self.apply(command, now, outlet);
+        true
     }
 
     /// What was to be said was said before: its sender alone is told, as it was then.

@@ -390,6 +390,24 @@ fn what_the_store_has_taken_is_not_refused_for_want_of_room() {
     assert_no_lines(&homes);
 }
 
+#[test]
+fn what_is_on_its_way_from_another_home_is_taken_in_when_the_store_can_write_again() {
+    let mut homes = durable(|_| ());
+    let Event::Direct(message) = user_message("bob", 5) else { unreachable!() };
+    let op = Op::Receive { message: Box::new(message) };
+    let heard = act(&mut homes, named(Kind::User, "bob"), me("ann", 0), op);
+    let told = written(&mut homes, request(&heard).0, Outcome::Failed);
+    assert!(told.is_silent(), "its sender was told that it is sent: {told:?}");
+    let due = homes.next_ms().expect("it is tried again");
+    assert!(!homes.expire(Now { mono_ms: due - 1, ..NOW }, &mut Heard::default()));
+    let mut again = Heard::default();
+    assert!(homes.expire(Now { mono_ms: due, ..NOW }, &mut again));
+    let told = done(&mut homes, request(&again).0, 1);
+    assert!(matches!(told.answer(), Reply::Sent { queued: true, .. }));
+    assert_eq!((homes.held(), homes.next_ms()), (1, None));
+    assert_no_lines(&homes);
+}
+
 /// A message to that user.
 pub fn user_message(to: &str, id: u128) -> Event {
     Event::Direct(crate::model::Message {
