@@ -386,6 +386,7 @@ impl Homes {
     }
 
     /// Carries out what no store is asked for.
+    #[inline]
     fn carry_out(&mut self, index: u32, origin: &Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
         let stamp = Stamp { id: MessageId::random(self.dice.u128(..)), seq: 0 };
         self.carry_out_as(index, origin, now, op, stamp, None, outlet);

@@ -21,6 +21,8 @@ pub struct Log {
     head: Option<u64>,
     /// Consecutive numbers but for what was taken back, up to `head`.
     events: VecDeque<(u64, Arc<Event>)>,
+    /// What each of them takes: to be dropped, an event that is long out of the CPU's caches is not looked into.
+    sizes: VecDeque<u32>,
     /// From this number on, all that was said is in `events`.
     first: u64,
     bytes: usize,
@@ -75,18 +77,26 @@ impl Log {
             self.first = seq;
         }
         self.head = Some(seq);
-        self.bytes += size_of_event(&event);
-        self.events.push_back((seq, event));
+        self.enter(seq, event);
         while self.events.len() > max {
             self.forget_oldest();
         }
     }
 
+    fn enter(&mut self, seq: u64, event: Arc<Event>) {
+        let size = size_of_event(&event);
+        self.bytes += size;
+        self.events.push_back((seq, event));
+        self.sizes.push_back(size as u32);
+    }
+
     /// Drops the oldest event. Returns the bytes that are free now.
     pub fn forget_oldest(&mut self) -> usize {
-        let Some((seq, event)) = self.events.pop_front() else { return 0 };
+        let (Some((seq, _)), Some(size)) = (self.events.pop_front(), self.sizes.pop_front()) else {
+            return 0;
+        };
         let before = self.bytes();
-        self.bytes -= size_of_event(&event);
+        self.bytes -= size as usize;
         self.repeats.forget(seq);
         self.first = seq + 1;
         before - self.bytes()
@@ -94,6 +104,7 @@ impl Log {
 
     fn clear(&mut self) {
         self.events.clear();
+        self.sizes.clear();
         self.bytes = 0;
     }
 
@@ -111,8 +122,7 @@ impl Log {
         }
         self.first = (*oldest).max(page.first);
         for (seq, event) in &page.events {
-            self.bytes += size_of_event(event);
-            self.events.push_back((*seq, Arc::new(event.clone())));
+            self.enter(*seq, Arc::new(event.clone()));
         }
         while self.events.len() > max {
             self.forget_oldest();
@@ -122,17 +132,20 @@ impl Log {
     /// The words of a message are others now (`None`: it is taken back).
     pub fn amend(&mut self, id: crate::model::MessageId, text: Option<&str>) {
         let Some(at) = self.events.iter().rposition(|(_, event)| event.id() == Some(id)) else { return };
-        let before = size_of_event(&self.events[at].1);
+        let before = self.sizes[at] as usize;
         match text {
             None => {
                 self.events.remove(at);
+                self.sizes.remove(at);
                 self.bytes -= before;
             }
             Some(text) => {
                 if let Event::Message(message) = Arc::make_mut(&mut self.events[at].1) {
                     message.text = text.into();
                 }
-                self.bytes = self.bytes - before + size_of_event(&self.events[at].1);
+                let size = size_of_event(&self.events[at].1);
+                self.bytes = self.bytes - before + size;
+                self.sizes[at] = size as u32;
             }
         }
     }

@@ -199,14 +199,9 @@ pub const CONTACTS_PER_USER: Bound = count("contacts", 500, 1, MANY, "each devic
     .costing("per contact its name and groups, and a place in a list per device");
 
 /// Events of one channel in memory.
-pub const HISTORY_MEMORY_EVENTS: Bound = count(
-    "events",
-    256,
-    1,
-    100_000,
-    "a reconnecting client has missed fewer; older ones come from the store",
-)
-.costing("the text and some 300 bytes each, per channel with traffic, within the shard's bytes");
+pub const HISTORY_MEMORY_EVENTS: Bound =
+    count("events", 64, 1, 100_000, "a reconnecting client has missed fewer; older ones come from the store")
+        .costing("the text and some 300 bytes each, per channel with traffic, within the shard's bytes");
 /// Events of all channels of a shard in memory.
 pub const HISTORY_MEMORY_BYTES: Bound = bytes(
     64 * MIB,

@@ -57,6 +57,7 @@ impl Homes {
     }
 
     /// Carries a command out, or has it wait for the store.
+    #[inline]
     pub(super) fn take(&mut self, index: u32, origin: Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
         let unknown = self.unknown.contains(&index);
         if !self.limits.durable || !(self.lines.contains_key(&index) || must_ask(&op) || unknown) {
