@@ -1,7 +1,7 @@
 //! Where the parser of messages and serde_json, which fuzz targets hold it against, need not agree.
 
-use lanecast::dialect::{MAX_REQUEST_BYTES, Request, Since};
-use lanecast::model::Position;
+use lanecast::dialect::{MAX_REQUEST_BYTES, Request};
+use lanecast::model::{Position, Since};
 use serde_json::Value;
 
 /// What a client calls its message, and since when it joins, are what the other parser reads there.
