@@ -106,37 +106,38 @@ impl Dispatch {
             if spoken & 1 << dialect.index() == 0 {
                 continue;
             }
-            let wanted = |numbered| {
-                // Without a number both read the same.
-                let is = move |v: &Variant| v.dialect == dialect && (v.numbered == numbered || seq.is_none());
-                interest.variants().any(|v| is(&v))
+            let wanted =
+                |numbered| interest.variants().any(|v| v.dialect == dialect && v.numbered == numbered);
+            // Without a number both read the same.
+            let for_all = seq.is_none();
+            let deflates = |numbered| {
+                let hears = |v: &Variant| v.dialect == dialect && (for_all || v.numbered == numbered);
+                interest.variants().any(|v| v.deflate && hears(&v))
             };
-            if (seq.is_none() || wanted(false))
-                && !self.encode_variants(dialect, event, None, interest, &mut frames)
+            if (for_all || wanted(false))
+                && !self.encode_variants(dialect, event, None, deflates(false), &mut frames)
             {
                 continue;
             }
-            if seq.is_some() && wanted(true) {
-                self.encode_variants(dialect, event, seq, interest, &mut frames);
+            if !for_all && wanted(true) {
+                self.encode_variants(dialect, event, seq, deflates(true), &mut frames);
             }
         }
         frames
     }
 
-    /// Plain and, where somebody wants that and it pays, compressed. `false`: the dialect has no words for it.
+    /// Plain and, where somebody `deflates` and it pays, compressed. `false`: the dialect has no words for it.
     fn encode_variants(
         &mut self,
         dialect: Dialect,
         event: &Event,
         seq: Option<u64>,
-        interest: &Interest,
+        deflates: bool,
         frames: &mut Frames,
     ) -> bool {
         let Some(plain) = self.encode(dialect, event, seq) else { return false };
         let numbered = seq.is_some();
-        if interest.variants().any(|v| v.dialect == dialect && v.deflate)
-            && let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min)
-        {
+        if deflates && let Some(frame) = self.deflater.text_frame(&payload_of(&plain), self.deflate_min) {
             frames.push(Variant { dialect, deflate: true, numbered }, frame);
             self.encoded += 1;
         }

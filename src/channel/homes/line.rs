@@ -59,8 +59,11 @@ impl Homes {
     /// Carries a command out, or has it wait for the store.
     #[inline]
     pub(super) fn take(&mut self, index: u32, origin: Origin, now: Now, op: Op, outlet: &mut impl Outlet) {
+        if !self.limits.durable {
+            return self.carry_out(index, &origin, now, op, outlet);
+        }
         let unknown = self.unknown.contains(&index);
-        if !self.limits.durable || !(self.lines.contains_key(&index) || must_ask(&op) || unknown) {
+        if !(self.lines.contains_key(&index) || must_ask(&op) || unknown) {
             return self.carry_out(index, &origin, now, op, outlet);
         }
         let Some(line) = self.lines.get(&index) else {
